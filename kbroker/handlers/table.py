@@ -70,3 +70,10 @@ def preload() -> None:
     """Import the modules of the hot path now, so that no client waits for it."""
     for api_key in _HOT:
         handler(api_key)
+
+
+def unsupported_api_versions() -> Response:
+    """What an ApiVersions of a version nobody knows is answered, in the shape of version 0."""
+    from kbroker.handlers.api_versions import unsupported_version_response
+
+    return unsupported_version_response()
