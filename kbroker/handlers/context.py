@@ -39,7 +39,8 @@ class Pending(Generic[T]):
     """An answer that is not there yet; completed exactly once.
 
     `abandoned` is set when nobody waits any more (the connection closed);
-    whoever would complete it may then forget it.
+    whoever would complete it may then forget it. A value that is an exception
+    stands for "no answer": it passes through `then` and closes the connection.
     """
 
     __slots__ = ("_callbacks", "abandoned", "done", "value")
@@ -74,7 +75,17 @@ class Pending(Generic[T]):
     def then(self, transform: Callable[[T], U]) -> Pending[U]:
         """A Pending of the transformed value."""
         following: Pending[U] = Pending()
-        self.on_done(lambda value: following.complete(transform(value)))
+
+        def pass_on(value: T) -> None:
+            outcome: Any = value
+            if not isinstance(value, Exception):
+                try:
+                    outcome = transform(value)
+                except Exception as error:
+                    outcome = error
+            following.complete(outcome)
+
+        self.on_done(pass_on)
         return following
 
 
