@@ -1,0 +1,1 @@
+"""Generated classes, one module per message; find them through `protocol.messages`."""
