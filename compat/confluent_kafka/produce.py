@@ -1,0 +1,158 @@
+"""Producing: codecs, keys, headers, sizes, acknowledgements."""
+
+import itertools
+import random
+import time
+
+from confluent_kafka import KafkaError, KafkaException
+
+from compat.confluent_kafka.kit import (
+    Record,
+    as_records,
+    create_topic,
+    error_of,
+    producer,
+    read,
+    refused,
+    send,
+)
+from compat.harness import Context, Failed, Scenario, check, equal
+
+# Bytes of an uncompressed batch around one value: 61 of header, 11 of record.
+BATCH_OVERHEAD = 72
+MAX_BATCH = 1_048_588
+
+
+def produce_with(codec: str) -> Scenario:
+    """A scenario: batches of one codec."""
+
+    def scenario(context: Context) -> None:
+        topic = create_topic(context, context.topic(), 3)
+        sent = _mixed_records(600, partitions=3)
+        send(context, topic, sent, {"compression.type": codec, "linger.ms": 20, "batch.num.messages": 100})
+        found = as_records(read(context, topic, len(sent), range(3), {"check.crcs": True}))
+        for partition in range(3):
+            values = [record.value for record in found if record.partition == partition]
+            equal(values, [r.value for r in sent if r.partition == partition], f"partition {partition}")
+
+    return scenario
+
+
+def keyed_and_unkeyed(context: Context) -> None:
+    topic = create_topic(context, context.topic(), 6)
+    keyed = [Record(b"%d" % number, b"key-%d" % (number % 20)) for number in range(200)]
+    special = [
+        Record(b"empty key", b""),
+        Record(b"no key"),
+        Record(None, b"tombstone"),
+        Record(b"", b"empty value"),
+    ]
+    unkeyed = [Record(b"unkeyed-%d" % number) for number in range(200)]
+    send(context, topic, [*keyed, *special, *unkeyed], {"partitioner": "murmur2_random"})
+    found = as_records(read(context, topic, 404, range(6)))
+    for key in {record.key for record in keyed}:
+        mine = [record for record in found if record.key == key]
+        equal(len({record.partition for record in mine}), 1, f"partitions of {key!r}")
+        equal([r.value for r in mine], [r.value for r in keyed if r.key == key], f"order of {key!r}")
+    pairs = {(record.key, record.value) for record in found}
+    for record in special:
+        check((record.key, record.value) in pairs, f"{record} did not come back as it was")
+
+
+def headers(context: Context) -> None:
+    topic = create_topic(context, context.topic())
+    cases: list[list[tuple[str, bytes | None]]] = [
+        [("one", b"1")],
+        [("same", b"first"), ("same", b"second"), ("other", b"x"), ("same", b"third")],
+        [("null", None), ("empty", b""), ("binary", bytes(range(256))), ("ünïcode", "✓".encode())],
+        [(f"header-{number}", b"v" * number) for number in range(100)],
+        [],
+    ]
+    send(context, topic, [Record(b"v", headers=case) for case in cases])
+    for expected, found in zip(cases, as_records(read(context, topic, len(cases))), strict=True):
+        equal(found.headers, expected, "headers")
+
+
+def message_size_boundary(context: Context) -> None:
+    settings = {"message.max.bytes": 10_000_000, "compression.type": "none"}
+    numbers = random.Random(1)
+    topic = create_topic(context, context.topic())
+    largest = Record(numbers.randbytes(MAX_BATCH - BATCH_OVERHEAD))
+    send(context, topic, [largest], settings)
+    error = refused(context, topic, Record((largest.value or b"") + b"x"), settings)
+    equal(error.code(), KafkaError.MSG_SIZE_TOO_LARGE, "one byte more")
+    equal(as_records(read(context, topic, 1))[0].value, largest.value, "the largest record")
+
+    roomy = create_topic(context, context.topic("roomy"), config={"max.message.bytes": "5000000"})
+    big = Record(numbers.randbytes(4_000_000))
+    send(context, roomy, [big], settings)
+    # At least one batch comes, however small the limits of the consumer are.
+    small_limits = {"fetch.message.max.bytes": 1000, "fetch.max.bytes": 1000, "message.max.bytes": 1000}
+    equal(as_records(read(context, roomy, 1, settings=small_limits))[0].value, big.value, "a large record")
+
+    narrow = create_topic(context, context.topic("narrow"), config={"max.message.bytes": "1000"})
+    send(context, narrow, [Record(b"x" * (1000 - 70))], settings)
+    error = refused(context, narrow, Record(b"x" * 1000), settings)
+    equal(error.code(), KafkaError.MSG_SIZE_TOO_LARGE, "above the topic's limit")
+
+
+def idempotent(context: Context) -> None:
+    topic = create_topic(context, context.topic(), 6)
+    sent = [Record(b"%d" % number, partition=number % 6) for number in range(6000)]
+    settings = {"enable.idempotence": True, "max.in.flight": 5, "linger.ms": 1, "batch.num.messages": 50}
+    placed = send(context, topic, sent, settings)
+    for partition in range(6):
+        offsets = [offset for place, offset in placed if place == partition]
+        equal(offsets, list(range(1000)), f"acknowledged offsets of partition {partition}")
+        found = [record.value for record in as_records(read(context, topic, 1000, [partition]))]
+        equal(found, [r.value for r in sent if r.partition == partition], f"partition {partition}")
+
+
+def acks_0_1_all(context: Context) -> None:
+    topic = create_topic(context, context.topic(), 3)
+    for partition, acks in enumerate(("0", "1", "all")):
+        sent = [Record(b"%s-%d" % (acks.encode(), number), partition=partition) for number in range(300)]
+        placed = send(context, topic, sent, {"acks": acks, "batch.num.messages": 30})
+        if acks != "0":
+            equal([offset for _, offset in placed], list(range(300)), f"offsets with acks={acks}")
+        found = [record.value for record in as_records(read(context, topic, 300, [partition]))]
+        equal(found, [record.value for record in sent], f"acks={acks}")
+
+
+def transactional_refused(context: Context) -> None:
+    client = producer(context, {"transactional.id": context.group()})
+    started_at_s = time.monotonic()
+    try:
+        client.init_transactions(30)
+    except KafkaException as exception:
+        error = error_of(exception)
+        check(not error.retriable(), f"an error that clients retry: {error.name()}: {error.str()}")
+        check(time.monotonic() - started_at_s < 5, "the error took more than 5 s")
+        return
+    raise Failed("a transactional producer was let in")
+
+
+def _mixed_records(count: int, partitions: int) -> list[Record]:
+    """Values that compress and values that do not, small and large."""
+    numbers = random.Random(7)
+    text = b"the quick brown fox jumps over the lazy dog " * 60
+    sizes = itertools.cycle((0, 1, 10, 100, 1000, 5000))
+    return [
+        Record(
+            numbers.randbytes(size) if number % 2 else text[:size],
+            key=b"%d" % number,
+            partition=number % partitions,
+        )
+        for number, size in zip(range(count), sizes, strict=False)
+    ]
+
+
+SCENARIOS: dict[str, Scenario] = {
+    **{f"produce_{codec}": produce_with(codec) for codec in ("none", "gzip", "snappy", "lz4", "zstd")},
+    "keyed_and_unkeyed": keyed_and_unkeyed,
+    "headers": headers,
+    "message_size_boundary": message_size_boundary,
+    "idempotent": idempotent,
+    "acks_0_1_all": acks_0_1_all,
+    "transactional_refused": transactional_refused,
+}

@@ -1,0 +1,48 @@
+"""Apache Kafka's command-line tools, run by class.
+
+The same classes that `kafka-topics.sh` and its kin start, without the shell
+around them, and with a JVM that is tuned to end soon.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from compat.kafka import artifacts
+
+CONSOLE_PRODUCER: Final = "org.apache.kafka.tools.ConsoleProducer"
+CONSOLE_CONSUMER: Final = "org.apache.kafka.tools.consumer.ConsoleConsumer"
+TOPICS: Final = "org.apache.kafka.tools.TopicCommand"
+CONSUMER_GROUPS: Final = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+CONFIGS: Final = "org.apache.kafka.tools.ConfigCommand"
+DELETE_RECORDS: Final = "org.apache.kafka.tools.DeleteRecordsCommand"
+DUMP_LOG: Final = "org.apache.kafka.tools.DumpLogSegments"
+GET_OFFSETS: Final = "org.apache.kafka.tools.GetOffsetShell"
+STORAGE: Final = "kafka.tools.StorageTool"
+
+QUIET: Final = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
+SHORT_LIVED: Final = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]
+
+
+class ToolFailed(Exception):
+    """A tool ended with an error."""
+
+
+def command(main_class: str, *arguments: str | Path) -> list[str]:
+    """The command line that runs a tool."""
+    return [
+        *("java", *SHORT_LIVED, *QUIET, "-cp", artifacts.class_path(), main_class),
+        *(str(argument) for argument in arguments),
+    ]
+
+
+def run(main_class: str, *arguments: str | Path, text: str = "", timeout_s: float = 60.0) -> str:
+    """What a tool prints; ToolFailed when it ends badly or speaks of an error."""
+    done = subprocess.run(
+        command(main_class, *arguments), input=text, capture_output=True, text=True, timeout=timeout_s
+    )
+    if done.returncode != 0:
+        raise ToolFailed(
+            f"{main_class} {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+    return done.stdout

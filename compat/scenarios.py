@@ -1,0 +1,54 @@
+"""What every client is asked to do, by name.
+
+The names are the contract between the runner, the programs and the table in
+the README. A program runs those it can; nobody invents a name elsewhere.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+SCENARIOS: Final[Mapping[str, str]] = {
+    "create_topic": "create a topic, use it at once; refused names, factors and configs",
+    "produce_none": "produce uncompressed batches and read them back identical",
+    "produce_gzip": "the same with gzip",
+    "produce_snappy": "the same with snappy",
+    "produce_lz4": "the same with lz4",
+    "produce_zstd": "the same with zstd",
+    "keyed_and_unkeyed": "equal keys share a partition and keep their order; null is not empty",
+    "headers": "headers come back in order, with duplicates, empty and null values",
+    "message_size_boundary": "the largest batch is taken, one byte more is refused",
+    "idempotent": "an idempotent producer: every record once, in order",
+    "acks_0_1_all": "each kind of acknowledgement",
+    "consume_beginning": "read from the first offset",
+    "consume_end": "read only what comes after",
+    "consume_offset": "read from an offset; out of range resets or fails as configured",
+    "consume_timestamp": "read from a time",
+    "group_of_three": "three members share six partitions; one leaves, one is killed",
+    "static_member": "a static member comes back to its partitions; its double is fenced",
+    "cooperative": "a member joins and takes only what it must",
+    "commit_sync": "commit, come back, resume",
+    "commit_async": "the same without waiting",
+    "commit_auto": "the same without asking",
+    "pause_resume": "a paused partition is silent, and loses nothing",
+    "seek": "back and forth in a partition",
+    "admin": "partitions, configs, records, topics, groups, cluster",
+    "unknown_topic": "a clear error, or auto-creation where it is wanted",
+    "bad_partition": "a clear error for a partition that is not there",
+    "restart_in_the_middle": "kill -9 and a clean restart under producers and a group",
+    "transactional_refused": "transactions are not there yet: a clear error, at once",
+    "reset_offsets": "move a group's offsets by tool",
+    "kcat_pipeline": "a large real file, line by line, through kill -9 to a group of three",
+    "dump_log": "every file of the data directory, read by Apache Kafka's own tool",
+}
+
+# Scenarios that say something about one broker only.
+ONLY_ON: Final[Mapping[str, str]] = {"transactional_refused": "kbroker"}
+
+# The rest must end within `DEADLINE_S`.
+DEADLINE_S: Final = 120.0
+DEADLINES_S: Final[Mapping[str, float]] = {"kcat_pipeline": 300.0, "dump_log": 300.0}
+
+
+def deadline_s(scenario: str) -> float:
+    """How long a program may take before it is counted as hanging."""
+    return DEADLINES_S.get(scenario, DEADLINE_S)
