@@ -193,6 +193,9 @@ class _Reader:
         if field.element == "uuid":
             self._add(f"{target} = {self._source.helper('read_uuids')}(buffer, position, count)")
             self._add("position += 16 * count")
+        elif field.element == "int32":
+            self._add(f"{target} = {self._source.helper('read_int32s')}(buffer, position, count)")
+            self._add("position += 4 * count")
         elif field.element in FIXED:
             code, width, _ = FIXED[field.element]
             helper = self._source.helper("read_numbers")

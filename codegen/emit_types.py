@@ -12,8 +12,8 @@ def _plain_annotation(field: Field, kind: str) -> str:
     if field.type == "array":
         return f"list[{_element_annotation(field)}]"
     if field.zero_copy:
-        # A request's bytes are read from a frame; a response's may be a file's.
-        return "Part"
+        # A request's bytes are a view of its frame; a response's may be a file's.
+        return "memoryview" if kind == "request" and field.type == "records" else "Part"
     if field.type in FIXED:
         return FIXED[field.type][2]
     if field.type == "struct":

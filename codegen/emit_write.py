@@ -190,6 +190,11 @@ class _Writer:
             self._add(f"{self._append}({value})")
 
     def _array(self, field: Field, value: str) -> None:
+        if field.element == "int32":
+            self.flush()
+            helper = self._source.helper("compact_int32_array" if self._source.flexible else "int32_array")
+            self._add(f"{self._append}({helper}({value}))")
+            return
         self._length(value, "i", "uvarint", self._source.flexible)
         if field.element == "uuid":
             self._add(f"{self._parts()}.extend({value})")

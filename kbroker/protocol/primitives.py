@@ -15,6 +15,7 @@ be as long as it likes.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable
+from struct import Struct as Layout
 from struct import error as LayoutError
 from struct import pack, unpack_from
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
@@ -190,8 +191,19 @@ def read_string_length(buffer: memoryview, position: int) -> tuple[int, int]:
     return value, position
 
 
+# Arrays of numbers are mostly a few replica ids: layouts made once, by count.
+_INT32S = [Layout(f">{count}i") for count in range(17)]
+
+
+def read_int32s(buffer: memoryview, position: int, count: int) -> list[int]:
+    """`count` numbers; the caller has checked that they are there."""
+    if count < 17:
+        return list(_INT32S[count].unpack_from(buffer, position))
+    return list(unpack_from(f">{count}i", buffer, position))
+
+
 def read_numbers(buffer: memoryview, position: int, count: int, code: str) -> list[int]:
-    """`count` numbers of the struct format `code`; the caller has checked that they are there."""
+    """Like `read_int32s` for the struct format `code`."""
     return list(unpack_from(f">{count}{code}", buffer, position))
 
 
@@ -274,8 +286,25 @@ def write_varlong(out: bytearray, value: int) -> None:
     write_uvarint(out, (value << 1) ^ (value >> 63))
 
 
+def int32_array(values: list[int]) -> bytes:
+    """A whole array with its count."""
+    count = len(values)
+    return _INT32S[count + 1].pack(count, *values) if count < 16 else pack(f">{count + 1}i", count, *values)
+
+
+_COMPACT_INT32S = [Layout(f">B{count}i") for count in range(17)]
+
+
+def compact_int32_array(values: list[int]) -> bytes:
+    """A whole array with its count, in a flexible version."""
+    count = len(values)
+    if count < 17:
+        return _COMPACT_INT32S[count].pack(count + 1, *values)
+    return uvarint(count + 1) + pack(f">{count}i", *values)
+
+
 def number_bytes(values: list[int], code: str) -> bytes:
-    """The numbers of an array, packed."""
+    """The numbers of an array without its count, in the struct format `code`."""
     return pack(f">{len(values)}{code}", *values)
 
 

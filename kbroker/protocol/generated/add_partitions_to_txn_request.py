@@ -8,14 +8,15 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
     missing_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -29,7 +30,6 @@ new = object.__new__
 unpack_h = Layout(">h").unpack_from
 pack_h = Layout(">h").pack
 unpack_i = Layout(">i").unpack_from
-pack_i = Layout(">i").pack
 pack_qh = Layout(">qh").pack
 pack_qhz = Layout(">qh?").pack
 unpack_qhzB = Layout(">qh?B").unpack_from
@@ -129,7 +129,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[AddPartitionsToTxnReques
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        add_partitions_to_txn_topic.partitions = read_numbers(buffer, position, count, "i")
+        add_partitions_to_txn_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         v3_and_below_topics.append(add_partitions_to_txn_topic)
     message.v3_and_below_topics = v3_and_below_topics
@@ -182,7 +182,7 @@ def read_v3(buffer: memoryview, position: int) -> tuple[AddPartitionsToTxnReques
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        add_partitions_to_txn_topic.partitions = read_numbers(buffer, position, count, "i")
+        add_partitions_to_txn_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -259,7 +259,7 @@ def read_v4(buffer: memoryview, position: int) -> tuple[AddPartitionsToTxnReques
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            add_partitions_to_txn_topic.partitions = read_numbers(buffer, position, count, "i")
+            add_partitions_to_txn_topic.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -292,8 +292,7 @@ def write_v0(message: AddPartitionsToTxnRequest, out: list[Part], version: int) 
         data = add_partitions_to_txn_topic.name.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(add_partitions_to_txn_topic.partitions)))
-        append(number_bytes(add_partitions_to_txn_topic.partitions, "i"))
+        append(int32_array(add_partitions_to_txn_topic.partitions))
 
 
 def write_v3(message: AddPartitionsToTxnRequest, out: list[Part], version: int) -> None:
@@ -311,9 +310,7 @@ def write_v3(message: AddPartitionsToTxnRequest, out: list[Part], version: int) 
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(add_partitions_to_txn_topic.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(add_partitions_to_txn_topic.partitions, "i"))
+        append(compact_int32_array(add_partitions_to_txn_topic.partitions))
         append(b"\0")
     append(b"\0")
 
@@ -342,9 +339,7 @@ def write_v4(message: AddPartitionsToTxnRequest, out: list[Part], version: int) 
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(add_partitions_to_txn_topic.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(add_partitions_to_txn_topic.partitions, "i"))
+            append(compact_int32_array(add_partitions_to_txn_topic.partitions))
             append(b"\0")
         append(b"\0")
     append(b"\0")

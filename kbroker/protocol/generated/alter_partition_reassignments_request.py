@@ -8,14 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
     missing_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -131,7 +131,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[AlterPartitionReassignme
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                reassignable_partition.replicas = read_numbers(buffer, position, count, "i")
+                reassignable_partition.replicas = read_int32s(buffer, position, count)
                 position += 4 * count
             tags = buffer[position]
             position += 1
@@ -204,7 +204,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[AlterPartitionReassignme
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                reassignable_partition.replicas = read_numbers(buffer, position, count, "i")
+                reassignable_partition.replicas = read_int32s(buffer, position, count)
                 position += 4 * count
             tags = buffer[position]
             position += 1
@@ -242,9 +242,8 @@ def write_v0(message: AlterPartitionReassignmentsRequest, out: list[Part], versi
             if reassignable_partition.replicas is None:
                 append(pack_ix(reassignable_partition.partition_index))
             else:
-                count = len(reassignable_partition.replicas) + 1
-                append(pack_iB(reassignable_partition.partition_index, count) if count < 128 else pack_i(reassignable_partition.partition_index) + uvarint(count))
-                append(number_bytes(reassignable_partition.replicas, "i"))
+                append(pack_i(reassignable_partition.partition_index))
+                append(compact_int32_array(reassignable_partition.replicas))
             append(b"\0")
         append(b"\0")
     append(b"\0")
@@ -265,9 +264,8 @@ def write_v1(message: AlterPartitionReassignmentsRequest, out: list[Part], versi
             if reassignable_partition.replicas is None:
                 append(pack_ix(reassignable_partition.partition_index))
             else:
-                count = len(reassignable_partition.replicas) + 1
-                append(pack_iB(reassignable_partition.partition_index, count) if count < 128 else pack_i(reassignable_partition.partition_index) + uvarint(count))
-                append(number_bytes(reassignable_partition.replicas, "i"))
+                append(pack_i(reassignable_partition.partition_index))
+                append(compact_int32_array(reassignable_partition.replicas))
             append(b"\0")
         append(b"\0")
     append(b"\0")

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
     missing_field,
-    number_bytes,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_uvarint,
     skip_tagged_fields,
     Struct,
@@ -142,7 +142,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[AlterPartitionRequest, i
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            partition_data.new_isr = read_numbers(buffer, position, count, "i")
+            partition_data.new_isr = read_int32s(buffer, position, count)
             position += 4 * count
             partition_data.leader_recovery_state, partition_data.partition_epoch, tags = unpack_biB(buffer, position)
             position += 6
@@ -242,9 +242,8 @@ def write_v2(message: AlterPartitionRequest, out: list[Part], version: int) -> N
         for partition_data in topic_data.partitions:
             if partition_data.new_isr_with_epochs:
                 raise missing_field("partition_data.new_isr_with_epochs", version)
-            count = len(partition_data.new_isr) + 1
-            append(pack_iiB(partition_data.partition_index, partition_data.leader_epoch, count) if count < 128 else pack_ii(partition_data.partition_index, partition_data.leader_epoch) + uvarint(count))
-            append(number_bytes(partition_data.new_isr, "i"))
+            append(pack_ii(partition_data.partition_index, partition_data.leader_epoch))
+            append(compact_int32_array(partition_data.new_isr))
             append(pack_bix(partition_data.leader_recovery_state, partition_data.partition_epoch))
         append(b"\0")
     append(b"\0")

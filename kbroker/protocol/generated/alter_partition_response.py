@@ -8,12 +8,12 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_uvarint,
     skip_tagged_fields,
     Struct,
@@ -33,7 +33,6 @@ unpack_ihB = Layout(">ihB").unpack_from
 pack_ihB = Layout(">ihB").pack
 pack_ihii = Layout(">ihii").pack
 unpack_ihiiB = Layout(">ihiiB").unpack_from
-pack_ihiiB = Layout(">ihiiB").pack
 
 
 class PartitionData(Struct):
@@ -129,7 +128,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[AlterPartitionResponse, 
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            partition_data.isr = read_numbers(buffer, position, count, "i")
+            partition_data.isr = read_int32s(buffer, position, count)
             position += 4 * count
             partition_data.leader_recovery_state, partition_data.partition_epoch, tags = unpack_biB(buffer, position)
             position += 6
@@ -158,9 +157,8 @@ def write_v2(message: AlterPartitionResponse, out: list[Part], version: int) -> 
         count = len(topic_data.partitions) + 1
         append(pack_uB(topic_data.topic_id, count) if count < 128 else pack_u(topic_data.topic_id) + uvarint(count))
         for partition_data in topic_data.partitions:
-            count = len(partition_data.isr) + 1
-            append(pack_ihiiB(partition_data.partition_index, partition_data.error_code, partition_data.leader_id, partition_data.leader_epoch, count) if count < 128 else pack_ihii(partition_data.partition_index, partition_data.error_code, partition_data.leader_id, partition_data.leader_epoch) + uvarint(count))
-            append(number_bytes(partition_data.isr, "i"))
+            append(pack_ihii(partition_data.partition_index, partition_data.error_code, partition_data.leader_id, partition_data.leader_epoch))
+            append(compact_int32_array(partition_data.isr))
             append(pack_bix(partition_data.leader_recovery_state, partition_data.partition_epoch))
         append(b"\0")
     append(b"\0")

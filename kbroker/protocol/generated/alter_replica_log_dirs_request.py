@@ -8,13 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -115,7 +116,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[AlterReplicaLogDirsReque
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            alter_replica_log_dir_topic.partitions = read_numbers(buffer, position, count, "i")
+            alter_replica_log_dir_topic.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             topics.append(alter_replica_log_dir_topic)
         alter_replica_log_dir.topics = topics
@@ -182,7 +183,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[AlterReplicaLogDirsReque
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            alter_replica_log_dir_topic.partitions = read_numbers(buffer, position, count, "i")
+            alter_replica_log_dir_topic.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -215,8 +216,7 @@ def write_v1(message: AlterReplicaLogDirsRequest, out: list[Part], version: int)
             data = alter_replica_log_dir_topic.name.encode()
             append(pack_h(len(data)))
             append(data)
-            append(pack_i(len(alter_replica_log_dir_topic.partitions)))
-            append(number_bytes(alter_replica_log_dir_topic.partitions, "i"))
+            append(int32_array(alter_replica_log_dir_topic.partitions))
 
 
 def write_v2(message: AlterReplicaLogDirsRequest, out: list[Part], version: int) -> None:
@@ -235,9 +235,7 @@ def write_v2(message: AlterReplicaLogDirsRequest, out: list[Part], version: int)
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(alter_replica_log_dir_topic.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(alter_replica_log_dir_topic.partitions, "i"))
+            append(compact_int32_array(alter_replica_log_dir_topic.partitions))
             append(b"\0")
         append(b"\0")
     append(b"\0")

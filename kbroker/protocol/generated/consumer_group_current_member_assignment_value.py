@@ -8,14 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
     pay_for_tagged_fields,
-    read_numbers,
+    read_int32s,
     read_tag,
     read_uvarint,
     size_of,
@@ -29,7 +29,6 @@ from kbroker.protocol.primitives import (
 new = object.__new__
 pack_u = Layout(">16s").pack
 unpack_uB = Layout(">16sB").unpack_from
-pack_uB = Layout(">16sB").pack
 pack_BB = Layout(">BB").pack
 pack_iib = Layout(">iib").pack
 unpack_iibB = Layout(">iibB").unpack_from
@@ -101,7 +100,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupCurrentMemb
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partitions.partitions = read_numbers(buffer, position, count, "i")
+        topic_partitions.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -123,7 +122,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupCurrentMemb
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        topic_partitions.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        topic_partitions.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end
@@ -155,7 +154,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupCurrentMemb
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+        topic_partitions2.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -177,7 +176,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupCurrentMemb
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        topic_partitions2.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        topic_partitions2.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end2
@@ -197,14 +196,11 @@ def write_v0(message: ConsumerGroupCurrentMemberAssignmentValue, out: list[Part]
     count = len(message.assigned_partitions) + 1
     append(pack_iibB(message.member_epoch, message.previous_member_epoch, message.state, count) if count < 128 else pack_iib(message.member_epoch, message.previous_member_epoch, message.state) + uvarint(count))
     for topic_partitions in message.assigned_partitions:
-        count = len(topic_partitions.partitions) + 1
-        append(pack_uB(topic_partitions.topic_id, count) if count < 128 else pack_u(topic_partitions.topic_id) + uvarint(count))
-        append(number_bytes(topic_partitions.partitions, "i"))
+        append(pack_u(topic_partitions.topic_id))
+        append(compact_int32_array(topic_partitions.partitions))
         if topic_partitions.assignment_epochs is not None:
             assignment_epochs_parts: list[Part] = []
-            count = len(topic_partitions.assignment_epochs) + 1
-            assignment_epochs_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts.append(number_bytes(topic_partitions.assignment_epochs, "i"))
+            assignment_epochs_parts.append(compact_int32_array(topic_partitions.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts)))
             out.extend(assignment_epochs_parts)
         else:
@@ -212,14 +208,11 @@ def write_v0(message: ConsumerGroupCurrentMemberAssignmentValue, out: list[Part]
     count = len(message.partitions_pending_revocation) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for topic_partitions2 in message.partitions_pending_revocation:
-        count = len(topic_partitions2.partitions) + 1
-        append(pack_uB(topic_partitions2.topic_id, count) if count < 128 else pack_u(topic_partitions2.topic_id) + uvarint(count))
-        append(number_bytes(topic_partitions2.partitions, "i"))
+        append(pack_u(topic_partitions2.topic_id))
+        append(compact_int32_array(topic_partitions2.partitions))
         if topic_partitions2.assignment_epochs is not None:
             assignment_epochs_parts2: list[Part] = []
-            count = len(topic_partitions2.assignment_epochs) + 1
-            assignment_epochs_parts2.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts2.append(number_bytes(topic_partitions2.assignment_epochs, "i"))
+            assignment_epochs_parts2.append(compact_int32_array(topic_partitions2.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts2)))
             out.extend(assignment_epochs_parts2)
         else:

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -333,7 +333,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupDescribeRes
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+                topic_partitions2.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -379,7 +379,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupDescribeRes
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                topic_partitions4.partitions = read_numbers(buffer, position, count, "i")
+                topic_partitions4.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -598,7 +598,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ConsumerGroupDescribeRes
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+                topic_partitions2.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -644,7 +644,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ConsumerGroupDescribeRes
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                topic_partitions4.partitions = read_numbers(buffer, position, count, "i")
+                topic_partitions4.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -751,9 +751,7 @@ def write_v0(message: ConsumerGroupDescribeResponse, out: list[Part], version: i
                 count = len(data) + 1
                 append(pack_uB(topic_partitions.topic_id, count) if count < 128 else pack_u(topic_partitions.topic_id) + string_length(count))
                 append(data)
-                count = len(topic_partitions.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(topic_partitions.partitions, "i"))
+                append(compact_int32_array(topic_partitions.partitions))
                 append(b"\0")
             assignment2 = member.target_assignment
             count = len(assignment2.topic_partitions) + 1
@@ -763,9 +761,7 @@ def write_v0(message: ConsumerGroupDescribeResponse, out: list[Part], version: i
                 count = len(data) + 1
                 append(pack_uB(topic_partitions2.topic_id, count) if count < 128 else pack_u(topic_partitions2.topic_id) + string_length(count))
                 append(data)
-                count = len(topic_partitions2.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(topic_partitions2.partitions, "i"))
+                append(compact_int32_array(topic_partitions2.partitions))
                 append(b"\0")
             append(b"\0\0")
         append(pack_ix(described_group.authorized_operations))
@@ -847,9 +843,7 @@ def write_v1(message: ConsumerGroupDescribeResponse, out: list[Part], version: i
                 count = len(data) + 1
                 append(pack_uB(topic_partitions.topic_id, count) if count < 128 else pack_u(topic_partitions.topic_id) + string_length(count))
                 append(data)
-                count = len(topic_partitions.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(topic_partitions.partitions, "i"))
+                append(compact_int32_array(topic_partitions.partitions))
                 append(b"\0")
             assignment2 = member.target_assignment
             count = len(assignment2.topic_partitions) + 1
@@ -859,9 +853,7 @@ def write_v1(message: ConsumerGroupDescribeResponse, out: list[Part], version: i
                 count = len(data) + 1
                 append(pack_uB(topic_partitions2.topic_id, count) if count < 128 else pack_u(topic_partitions2.topic_id) + string_length(count))
                 append(data)
-                count = len(topic_partitions2.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(topic_partitions2.partitions, "i"))
+                append(compact_int32_array(topic_partitions2.partitions))
                 append(b"\0")
             append(pack_xbx(member.member_type))
         append(pack_ix(described_group.authorized_operations))

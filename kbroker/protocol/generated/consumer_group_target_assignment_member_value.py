@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_uvarint,
     skip_tagged_fields,
     Struct,
@@ -26,7 +26,6 @@ from kbroker.protocol.primitives import (
 new = object.__new__
 pack_u = Layout(">16s").pack
 unpack_uB = Layout(">16sB").unpack_from
-pack_uB = Layout(">16sB").pack
 
 
 class TopicPartition(Struct):
@@ -83,7 +82,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupTargetAssig
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partition.partitions = read_numbers(buffer, position, count, "i")
+        topic_partition.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -103,9 +102,8 @@ def write_v0(message: ConsumerGroupTargetAssignmentMemberValue, out: list[Part],
     count = len(message.topic_partitions) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for topic_partition in message.topic_partitions:
-        count = len(topic_partition.partitions) + 1
-        append(pack_uB(topic_partition.topic_id, count) if count < 128 else pack_u(topic_partition.topic_id) + uvarint(count))
-        append(number_bytes(topic_partition.partitions, "i"))
+        append(pack_u(topic_partition.topic_id))
+        append(compact_int32_array(topic_partition.partitions))
         append(b"\0")
     append(b"\0")
 

@@ -9,11 +9,11 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    int32_array,
     Message,
-    number_bytes,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     Struct,
     UNSET,
 )
@@ -82,7 +82,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerProtocolAssignme
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partition.partitions = read_numbers(buffer, position, count, "i")
+        topic_partition.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         assigned_partitions.append(topic_partition)
     message.assigned_partitions = assigned_partitions
@@ -109,8 +109,7 @@ def write_v0(message: ConsumerProtocolAssignment, out: list[Part], version: int)
         data = topic_partition.topic.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(topic_partition.partitions)))
-        append(number_bytes(topic_partition.partitions, "i"))
+        append(int32_array(topic_partition.partitions))
     if message.user_data is None:
         append(pack_i(-1))
     else:

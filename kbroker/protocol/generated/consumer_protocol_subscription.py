@@ -9,11 +9,11 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    int32_array,
     Message,
-    number_bytes,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     Struct,
     UNSET,
 )
@@ -162,7 +162,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ConsumerProtocolSubscrip
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partition.partitions = read_numbers(buffer, position, count, "i")
+        topic_partition.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         owned_partitions.append(topic_partition)
     message.owned_partitions = owned_partitions
@@ -228,7 +228,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[ConsumerProtocolSubscrip
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partition.partitions = read_numbers(buffer, position, count, "i")
+        topic_partition.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         owned_partitions.append(topic_partition)
     message.owned_partitions = owned_partitions
@@ -295,7 +295,7 @@ def read_v3(buffer: memoryview, position: int) -> tuple[ConsumerProtocolSubscrip
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partition.partitions = read_numbers(buffer, position, count, "i")
+        topic_partition.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         owned_partitions.append(topic_partition)
     message.owned_partitions = owned_partitions
@@ -343,8 +343,7 @@ def write_v1(message: ConsumerProtocolSubscription, out: list[Part], version: in
         data = topic_partition.topic.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(topic_partition.partitions)))
-        append(number_bytes(topic_partition.partitions, "i"))
+        append(int32_array(topic_partition.partitions))
 
 
 def write_v2(message: ConsumerProtocolSubscription, out: list[Part], version: int) -> None:
@@ -364,8 +363,7 @@ def write_v2(message: ConsumerProtocolSubscription, out: list[Part], version: in
         data = topic_partition.topic.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(topic_partition.partitions)))
-        append(number_bytes(topic_partition.partitions, "i"))
+        append(int32_array(topic_partition.partitions))
     append(pack_i(message.generation_id))
 
 
@@ -386,8 +384,7 @@ def write_v3(message: ConsumerProtocolSubscription, out: list[Part], version: in
         data = topic_partition.topic.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(topic_partition.partitions)))
-        append(number_bytes(topic_partition.partitions, "i"))
+        append(int32_array(topic_partition.partitions))
     if message.rack_id is None:
         append(pack_ih(message.generation_id, -1))
     else:

@@ -8,13 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -124,7 +125,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[CreatePartitionsRequest,
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                create_partitions_assignment.broker_ids = read_numbers(buffer, position, count, "i")
+                create_partitions_assignment.broker_ids = read_int32s(buffer, position, count)
                 position += 4 * count
                 assignments.append(create_partitions_assignment)
             create_partitions_topic.assignments = assignments
@@ -187,7 +188,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[CreatePartitionsRequest,
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                create_partitions_assignment.broker_ids = read_numbers(buffer, position, count, "i")
+                create_partitions_assignment.broker_ids = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -220,8 +221,7 @@ def write_v0(message: CreatePartitionsRequest, out: list[Part], version: int) ->
         else:
             append(pack_ii(create_partitions_topic.count, len(create_partitions_topic.assignments)))
             for create_partitions_assignment in create_partitions_topic.assignments:
-                append(pack_i(len(create_partitions_assignment.broker_ids)))
-                append(number_bytes(create_partitions_assignment.broker_ids, "i"))
+                append(int32_array(create_partitions_assignment.broker_ids))
     append(pack_iz(message.timeout_ms, message.validate_only))
 
 
@@ -240,9 +240,7 @@ def write_v2(message: CreatePartitionsRequest, out: list[Part], version: int) ->
             count = len(create_partitions_topic.assignments) + 1
             append(pack_iB(create_partitions_topic.count, count) if count < 128 else pack_i(create_partitions_topic.count) + uvarint(count))
             for create_partitions_assignment in create_partitions_topic.assignments:
-                count = len(create_partitions_assignment.broker_ids) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(create_partitions_assignment.broker_ids, "i"))
+                append(compact_int32_array(create_partitions_assignment.broker_ids))
                 append(b"\0")
         append(b"\0")
     append(pack_izx(message.timeout_ms, message.validate_only))

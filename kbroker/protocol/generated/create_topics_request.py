@@ -8,13 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -34,14 +35,12 @@ pack_iz = Layout(">i?").pack
 unpack_izB = Layout(">i?B").unpack_from
 pack_izx = Layout(">i?x").pack
 unpack_iB = Layout(">iB").unpack_from
-pack_iB = Layout(">iB").pack
 pack_ih = Layout(">ih").pack
 unpack_ihB = Layout(">ihB").unpack_from
 pack_ihB = Layout(">ihB").pack
 unpack_ihi = Layout(">ihi").unpack_from
 pack_ihi = Layout(">ihi").pack
 unpack_ii = Layout(">ii").unpack_from
-pack_ii = Layout(">ii").pack
 
 
 class CreatableReplicaAssignment(Struct):
@@ -143,7 +142,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[CreateTopicsRequest, int
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            creatable_replica_assignment.broker_ids = read_numbers(buffer, position, count, "i")
+            creatable_replica_assignment.broker_ids = read_int32s(buffer, position, count)
             position += 4 * count
             assignments.append(creatable_replica_assignment)
         creatable_topic.assignments = assignments
@@ -232,7 +231,7 @@ def read_v5(buffer: memoryview, position: int) -> tuple[CreateTopicsRequest, int
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            creatable_replica_assignment.broker_ids = read_numbers(buffer, position, count, "i")
+            creatable_replica_assignment.broker_ids = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -302,8 +301,8 @@ def write_v2(message: CreateTopicsRequest, out: list[Part], version: int) -> Non
         append(data)
         append(pack_ihi(creatable_topic.num_partitions, creatable_topic.replication_factor, len(creatable_topic.assignments)))
         for creatable_replica_assignment in creatable_topic.assignments:
-            append(pack_ii(creatable_replica_assignment.partition_index, len(creatable_replica_assignment.broker_ids)))
-            append(number_bytes(creatable_replica_assignment.broker_ids, "i"))
+            append(pack_i(creatable_replica_assignment.partition_index))
+            append(int32_array(creatable_replica_assignment.broker_ids))
         append(pack_i(len(creatable_topic.configs)))
         for creatable_topic_config in creatable_topic.configs:
             data = creatable_topic_config.name.encode()
@@ -330,9 +329,8 @@ def write_v5(message: CreateTopicsRequest, out: list[Part], version: int) -> Non
         count = len(creatable_topic.assignments) + 1
         append(pack_ihB(creatable_topic.num_partitions, creatable_topic.replication_factor, count) if count < 128 else pack_ih(creatable_topic.num_partitions, creatable_topic.replication_factor) + uvarint(count))
         for creatable_replica_assignment in creatable_topic.assignments:
-            count = len(creatable_replica_assignment.broker_ids) + 1
-            append(pack_iB(creatable_replica_assignment.partition_index, count) if count < 128 else pack_i(creatable_replica_assignment.partition_index) + uvarint(count))
-            append(number_bytes(creatable_replica_assignment.broker_ids, "i"))
+            append(pack_i(creatable_replica_assignment.partition_index))
+            append(compact_int32_array(creatable_replica_assignment.broker_ids))
             append(b"\0")
         count = len(creatable_topic.configs) + 1
         append(ONE_BYTE[count] if count < 128 else uvarint(count))

@@ -8,13 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -89,7 +90,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[DescribeLogDirsRequest, 
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            describable_log_dir_topic.partitions = read_numbers(buffer, position, count, "i")
+            describable_log_dir_topic.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             topics.append(describable_log_dir_topic)
         message.topics = topics
@@ -135,7 +136,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[DescribeLogDirsRequest, 
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            describable_log_dir_topic.partitions = read_numbers(buffer, position, count, "i")
+            describable_log_dir_topic.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -160,8 +161,7 @@ def write_v1(message: DescribeLogDirsRequest, out: list[Part], version: int) -> 
             data = describable_log_dir_topic.topic.encode()
             append(pack_h(len(data)))
             append(data)
-            append(pack_i(len(describable_log_dir_topic.partitions)))
-            append(number_bytes(describable_log_dir_topic.partitions, "i"))
+            append(int32_array(describable_log_dir_topic.partitions))
 
 
 def write_v2(message: DescribeLogDirsRequest, out: list[Part], version: int) -> None:
@@ -176,9 +176,7 @@ def write_v2(message: DescribeLogDirsRequest, out: list[Part], version: int) -> 
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(describable_log_dir_topic.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(describable_log_dir_topic.partitions, "i"))
+            append(compact_int32_array(describable_log_dir_topic.partitions))
             append(b"\0")
     append(b"\0")
 

@@ -8,13 +8,12 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
-    ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -37,7 +36,6 @@ unpack_hB = Layout(">hB").unpack_from
 pack_hB = Layout(">hB").pack
 pack_hiii = Layout(">hiii").pack
 unpack_hiiiB = Layout(">hiiiB").unpack_from
-pack_hiiiB = Layout(">hiiiB").pack
 pack_hx = Layout(">hx").pack
 pack_i = Layout(">i").pack
 unpack_iB = Layout(">iB").unpack_from
@@ -174,7 +172,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[DescribeTopicPartitionsR
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            describe_topic_partitions_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            describe_topic_partitions_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -186,7 +184,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[DescribeTopicPartitionsR
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            describe_topic_partitions_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            describe_topic_partitions_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -201,7 +199,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[DescribeTopicPartitionsR
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                describe_topic_partitions_response_partition.eligible_leader_replicas = read_numbers(buffer, position, count, "i")
+                describe_topic_partitions_response_partition.eligible_leader_replicas = read_int32s(buffer, position, count)
                 position += 4 * count
             count = buffer[position]
             position += 1
@@ -216,7 +214,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[DescribeTopicPartitionsR
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                describe_topic_partitions_response_partition.last_known_elr = read_numbers(buffer, position, count, "i")
+                describe_topic_partitions_response_partition.last_known_elr = read_int32s(buffer, position, count)
                 position += 4 * count
             count = buffer[position]
             position += 1
@@ -228,7 +226,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[DescribeTopicPartitionsR
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            describe_topic_partitions_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            describe_topic_partitions_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -284,27 +282,18 @@ def write_v0(message: DescribeTopicPartitionsResponse, out: list[Part], version:
         count = len(describe_topic_partitions_response_topic.partitions) + 1
         append(pack_uzB(describe_topic_partitions_response_topic.topic_id, describe_topic_partitions_response_topic.is_internal, count) if count < 128 else pack_uz(describe_topic_partitions_response_topic.topic_id, describe_topic_partitions_response_topic.is_internal) + uvarint(count))
         for describe_topic_partitions_response_partition in describe_topic_partitions_response_topic.partitions:
-            count = len(describe_topic_partitions_response_partition.replica_nodes) + 1
-            append(pack_hiiiB(describe_topic_partitions_response_partition.error_code, describe_topic_partitions_response_partition.partition_index, describe_topic_partitions_response_partition.leader_id, describe_topic_partitions_response_partition.leader_epoch, count) if count < 128 else pack_hiii(describe_topic_partitions_response_partition.error_code, describe_topic_partitions_response_partition.partition_index, describe_topic_partitions_response_partition.leader_id, describe_topic_partitions_response_partition.leader_epoch) + uvarint(count))
-            append(number_bytes(describe_topic_partitions_response_partition.replica_nodes, "i"))
-            count = len(describe_topic_partitions_response_partition.isr_nodes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(describe_topic_partitions_response_partition.isr_nodes, "i"))
+            append(pack_hiii(describe_topic_partitions_response_partition.error_code, describe_topic_partitions_response_partition.partition_index, describe_topic_partitions_response_partition.leader_id, describe_topic_partitions_response_partition.leader_epoch))
+            append(compact_int32_array(describe_topic_partitions_response_partition.replica_nodes))
+            append(compact_int32_array(describe_topic_partitions_response_partition.isr_nodes))
             if describe_topic_partitions_response_partition.eligible_leader_replicas is None:
                 append(b"\0")
             else:
-                count = len(describe_topic_partitions_response_partition.eligible_leader_replicas) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(describe_topic_partitions_response_partition.eligible_leader_replicas, "i"))
+                append(compact_int32_array(describe_topic_partitions_response_partition.eligible_leader_replicas))
             if describe_topic_partitions_response_partition.last_known_elr is None:
                 append(b"\0")
             else:
-                count = len(describe_topic_partitions_response_partition.last_known_elr) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(describe_topic_partitions_response_partition.last_known_elr, "i"))
-            count = len(describe_topic_partitions_response_partition.offline_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(describe_topic_partitions_response_partition.offline_replicas, "i"))
+                append(compact_int32_array(describe_topic_partitions_response_partition.last_known_elr))
+            append(compact_int32_array(describe_topic_partitions_response_partition.offline_replicas))
             append(b"\0")
         append(pack_ix(describe_topic_partitions_response_topic.topic_authorized_operations))
     if message.next_cursor is None:

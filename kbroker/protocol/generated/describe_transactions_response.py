@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -156,7 +156,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[DescribeTransactionsResp
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            topic_data.partitions = read_numbers(buffer, position, count, "i")
+            topic_data.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -197,9 +197,7 @@ def write_v0(message: DescribeTransactionsResponse, out: list[Part], version: in
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(topic_data.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(topic_data.partitions, "i"))
+            append(compact_int32_array(topic_data.partitions))
             append(b"\0")
         append(b"\0")
     append(b"\0")

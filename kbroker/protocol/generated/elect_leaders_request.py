@@ -8,14 +8,15 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
     missing_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -103,7 +104,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ElectLeadersRequest, int
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+            topic_partitions2.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             topic_partitions.append(topic_partitions2)
         message.topic_partitions = topic_partitions
@@ -143,7 +144,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ElectLeadersRequest, int
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+            topic_partitions2.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             topic_partitions.append(topic_partitions2)
         message.topic_partitions = topic_partitions
@@ -191,7 +192,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[ElectLeadersRequest, int
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+            topic_partitions2.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -218,8 +219,7 @@ def write_v0(message: ElectLeadersRequest, out: list[Part], version: int) -> Non
             data = topic_partitions.topic.encode()
             append(pack_h(len(data)))
             append(data)
-            append(pack_i(len(topic_partitions.partitions)))
-            append(number_bytes(topic_partitions.partitions, "i"))
+            append(int32_array(topic_partitions.partitions))
     append(pack_i(message.timeout_ms))
 
 
@@ -233,8 +233,7 @@ def write_v1(message: ElectLeadersRequest, out: list[Part], version: int) -> Non
             data = topic_partitions.topic.encode()
             append(pack_h(len(data)))
             append(data)
-            append(pack_i(len(topic_partitions.partitions)))
-            append(number_bytes(topic_partitions.partitions, "i"))
+            append(int32_array(topic_partitions.partitions))
     append(pack_i(message.timeout_ms))
 
 
@@ -250,9 +249,7 @@ def write_v2(message: ElectLeadersRequest, out: list[Part], version: int) -> Non
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(topic_partitions.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(topic_partitions.partitions, "i"))
+            append(compact_int32_array(topic_partitions.partitions))
             append(b"\0")
     append(pack_ix(message.timeout_ms))
 

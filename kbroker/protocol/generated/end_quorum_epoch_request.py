@@ -9,12 +9,12 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    int32_array,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -38,7 +38,6 @@ pack_iii = Layout(">iii").pack
 unpack_iiiB = Layout(">iiiB").unpack_from
 pack_iiiB = Layout(">iiiB").pack
 unpack_iiii = Layout(">iiii").unpack_from
-pack_iiii = Layout(">iiii").pack
 
 
 class ReplicaInfo(Struct):
@@ -166,7 +165,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[EndQuorumEpochRequest, i
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            partition_data.preferred_successors = read_numbers(buffer, position, count, "i")
+            partition_data.preferred_successors = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(partition_data)
         topic_data.partitions = partitions
@@ -317,8 +316,8 @@ def write_v0(message: EndQuorumEpochRequest, out: list[Part], version: int) -> N
         append(data)
         append(pack_i(len(topic_data.partitions)))
         for partition_data in topic_data.partitions:
-            append(pack_iiii(partition_data.partition_index, partition_data.leader_id, partition_data.leader_epoch, len(partition_data.preferred_successors)))
-            append(number_bytes(partition_data.preferred_successors, "i"))
+            append(pack_iii(partition_data.partition_index, partition_data.leader_id, partition_data.leader_epoch))
+            append(int32_array(partition_data.preferred_successors))
 
 
 def write_v1(message: EndQuorumEpochRequest, out: list[Part], version: int) -> None:

@@ -8,15 +8,16 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
     missing_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
     pay_for_tagged_fields,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_tag,
     read_uvarint,
@@ -345,7 +346,7 @@ def read_v7(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         forgotten_topics_data.append(forgotten_topic)
     message.forgotten_topics_data = forgotten_topics_data
@@ -421,7 +422,7 @@ def read_v9(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         forgotten_topics_data.append(forgotten_topic)
     message.forgotten_topics_data = forgotten_topics_data
@@ -496,7 +497,7 @@ def read_v11(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         forgotten_topics_data.append(forgotten_topic)
     message.forgotten_topics_data = forgotten_topics_data
@@ -599,7 +600,7 @@ def read_v12(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -713,7 +714,7 @@ def read_v13(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -828,7 +829,7 @@ def read_v15(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -959,7 +960,7 @@ def read_v17(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -1093,7 +1094,7 @@ def read_v18(buffer: memoryview, position: int) -> tuple[FetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -1198,8 +1199,7 @@ def write_v7(message: FetchRequest, out: list[Part], version: int) -> None:
         data = forgotten_topic.topic.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(forgotten_topic.partitions)))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(int32_array(forgotten_topic.partitions))
 
 
 def write_v9(message: FetchRequest, out: list[Part], version: int) -> None:
@@ -1221,8 +1221,7 @@ def write_v9(message: FetchRequest, out: list[Part], version: int) -> None:
         data = forgotten_topic.topic.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(forgotten_topic.partitions)))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(int32_array(forgotten_topic.partitions))
 
 
 def write_v11(message: FetchRequest, out: list[Part], version: int) -> None:
@@ -1244,8 +1243,7 @@ def write_v11(message: FetchRequest, out: list[Part], version: int) -> None:
         data = forgotten_topic.topic.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(forgotten_topic.partitions)))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(int32_array(forgotten_topic.partitions))
     data = message.rack_id.encode()
     append(pack_h(len(data)))
     append(data)
@@ -1274,9 +1272,7 @@ def write_v12(message: FetchRequest, out: list[Part], version: int) -> None:
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(forgotten_topic.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(compact_int32_array(forgotten_topic.partitions))
         append(b"\0")
     data = message.rack_id.encode()
     count = len(data) + 1
@@ -1309,9 +1305,8 @@ def write_v13(message: FetchRequest, out: list[Part], version: int) -> None:
     count = len(message.forgotten_topics_data) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for forgotten_topic in message.forgotten_topics_data:
-        count = len(forgotten_topic.partitions) + 1
-        append(pack_uB(forgotten_topic.topic_id, count) if count < 128 else pack_u(forgotten_topic.topic_id) + uvarint(count))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(pack_u(forgotten_topic.topic_id))
+        append(compact_int32_array(forgotten_topic.partitions))
         append(b"\0")
     data = message.rack_id.encode()
     count = len(data) + 1
@@ -1344,9 +1339,8 @@ def write_v15(message: FetchRequest, out: list[Part], version: int) -> None:
     count = len(message.forgotten_topics_data) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for forgotten_topic in message.forgotten_topics_data:
-        count = len(forgotten_topic.partitions) + 1
-        append(pack_uB(forgotten_topic.topic_id, count) if count < 128 else pack_u(forgotten_topic.topic_id) + uvarint(count))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(pack_u(forgotten_topic.topic_id))
+        append(compact_int32_array(forgotten_topic.partitions))
         append(b"\0")
     data = message.rack_id.encode()
     count = len(data) + 1
@@ -1392,9 +1386,8 @@ def write_v17(message: FetchRequest, out: list[Part], version: int) -> None:
     count = len(message.forgotten_topics_data) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for forgotten_topic in message.forgotten_topics_data:
-        count = len(forgotten_topic.partitions) + 1
-        append(pack_uB(forgotten_topic.topic_id, count) if count < 128 else pack_u(forgotten_topic.topic_id) + uvarint(count))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(pack_u(forgotten_topic.topic_id))
+        append(compact_int32_array(forgotten_topic.partitions))
         append(b"\0")
     data = message.rack_id.encode()
     count = len(data) + 1
@@ -1445,9 +1438,8 @@ def write_v18(message: FetchRequest, out: list[Part], version: int) -> None:
     count = len(message.forgotten_topics_data) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for forgotten_topic in message.forgotten_topics_data:
-        count = len(forgotten_topic.partitions) + 1
-        append(pack_uB(forgotten_topic.topic_id, count) if count < 128 else pack_u(forgotten_topic.topic_id) + uvarint(count))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(pack_u(forgotten_topic.topic_id))
+        append(compact_int32_array(forgotten_topic.partitions))
         append(b"\0")
     data = message.rack_id.encode()
     count = len(data) + 1

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -99,7 +99,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ListPartitionReassignmen
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            list_partition_reassignments_topics.partition_indexes = read_numbers(buffer, position, count, "i")
+            list_partition_reassignments_topics.partition_indexes = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -126,9 +126,7 @@ def write_v0(message: ListPartitionReassignmentsRequest, out: list[Part], versio
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(list_partition_reassignments_topics.partition_indexes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(list_partition_reassignments_topics.partition_indexes, "i"))
+            append(compact_int32_array(list_partition_reassignments_topics.partition_indexes))
             append(b"\0")
     append(b"\0")
 

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -27,7 +27,6 @@ from kbroker.protocol.primitives import (
 new = object.__new__
 pack_i = Layout(">i").pack
 unpack_iB = Layout(">iB").unpack_from
-pack_iB = Layout(">iB").pack
 pack_ih = Layout(">ih").pack
 unpack_ihB = Layout(">ihB").unpack_from
 pack_ihB = Layout(">ihB").pack
@@ -144,7 +143,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ListPartitionReassignmen
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            ongoing_partition_reassignment.replicas = read_numbers(buffer, position, count, "i")
+            ongoing_partition_reassignment.replicas = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -156,7 +155,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ListPartitionReassignmen
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            ongoing_partition_reassignment.adding_replicas = read_numbers(buffer, position, count, "i")
+            ongoing_partition_reassignment.adding_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -168,7 +167,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ListPartitionReassignmen
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            ongoing_partition_reassignment.removing_replicas = read_numbers(buffer, position, count, "i")
+            ongoing_partition_reassignment.removing_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -208,15 +207,10 @@ def write_v0(message: ListPartitionReassignmentsResponse, out: list[Part], versi
         count = len(ongoing_topic_reassignment.partitions) + 1
         append(ONE_BYTE[count] if count < 128 else uvarint(count))
         for ongoing_partition_reassignment in ongoing_topic_reassignment.partitions:
-            count = len(ongoing_partition_reassignment.replicas) + 1
-            append(pack_iB(ongoing_partition_reassignment.partition_index, count) if count < 128 else pack_i(ongoing_partition_reassignment.partition_index) + uvarint(count))
-            append(number_bytes(ongoing_partition_reassignment.replicas, "i"))
-            count = len(ongoing_partition_reassignment.adding_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(ongoing_partition_reassignment.adding_replicas, "i"))
-            count = len(ongoing_partition_reassignment.removing_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(ongoing_partition_reassignment.removing_replicas, "i"))
+            append(pack_i(ongoing_partition_reassignment.partition_index))
+            append(compact_int32_array(ongoing_partition_reassignment.replicas))
+            append(compact_int32_array(ongoing_partition_reassignment.adding_replicas))
+            append(compact_int32_array(ongoing_partition_reassignment.removing_replicas))
             append(b"\0")
         append(b"\0")
     append(b"\0")

@@ -8,15 +8,16 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
     missing_field,
     null_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -42,12 +43,11 @@ unpack_hB = Layout(">hB").unpack_from
 pack_hB = Layout(">hB").pack
 unpack_hh = Layout(">hh").unpack_from
 pack_hh = Layout(">hh").pack
+pack_hii = Layout(">hii").pack
 unpack_hiii = Layout(">hiii").unpack_from
 pack_hiii = Layout(">hiii").pack
 unpack_hiiiB = Layout(">hiiiB").unpack_from
-pack_hiiiB = Layout(">hiiiB").pack
 unpack_hiiii = Layout(">hiiii").unpack_from
-pack_hiiii = Layout(">hiiii").pack
 pack_hx = Layout(">hx").pack
 unpack_i = Layout(">i").unpack_from
 pack_i = Layout(">i").pack
@@ -215,7 +215,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -224,7 +224,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(metadata_response_partition)
         metadata_response_topic.partitions = partitions
@@ -308,7 +308,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -317,7 +317,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(metadata_response_partition)
         metadata_response_topic.partitions = partitions
@@ -410,7 +410,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -419,7 +419,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(metadata_response_partition)
         metadata_response_topic.partitions = partitions
@@ -511,7 +511,7 @@ def read_v3(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -520,7 +520,7 @@ def read_v3(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(metadata_response_partition)
         metadata_response_topic.partitions = partitions
@@ -611,7 +611,7 @@ def read_v5(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -620,7 +620,7 @@ def read_v5(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -629,7 +629,7 @@ def read_v5(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(metadata_response_partition)
         metadata_response_topic.partitions = partitions
@@ -719,7 +719,7 @@ def read_v7(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -728,7 +728,7 @@ def read_v7(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -737,7 +737,7 @@ def read_v7(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(metadata_response_partition)
         metadata_response_topic.partitions = partitions
@@ -825,7 +825,7 @@ def read_v8(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -834,7 +834,7 @@ def read_v8(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             (count,) = unpack_i(buffer, position)
             position += 4
@@ -843,7 +843,7 @@ def read_v8(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             partitions.append(metadata_response_partition)
         metadata_response_topic.partitions = partitions
@@ -959,7 +959,7 @@ def read_v9(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -971,7 +971,7 @@ def read_v9(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -983,7 +983,7 @@ def read_v9(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -1106,7 +1106,7 @@ def read_v10(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1118,7 +1118,7 @@ def read_v10(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1130,7 +1130,7 @@ def read_v10(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -1254,7 +1254,7 @@ def read_v11(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1266,7 +1266,7 @@ def read_v11(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1278,7 +1278,7 @@ def read_v11(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -1405,7 +1405,7 @@ def read_v12(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1417,7 +1417,7 @@ def read_v12(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1429,7 +1429,7 @@ def read_v12(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -1555,7 +1555,7 @@ def read_v13(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.replica_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.replica_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1567,7 +1567,7 @@ def read_v13(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.isr_nodes = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.isr_nodes = read_int32s(buffer, position, count)
             position += 4 * count
             count = buffer[position]
             position += 1
@@ -1579,7 +1579,7 @@ def read_v13(buffer: memoryview, position: int) -> tuple[MetadataResponse, int]:
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            metadata_response_partition.offline_replicas = read_numbers(buffer, position, count, "i")
+            metadata_response_partition.offline_replicas = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -1621,10 +1621,9 @@ def write_v0(message: MetadataResponse, out: list[Part], version: int) -> None:
         append(data)
         append(pack_i(len(metadata_response_topic.partitions)))
         for metadata_response_partition in metadata_response_topic.partitions:
-            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, len(metadata_response_partition.replica_nodes)))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.isr_nodes)))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
+            append(pack_hii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id))
+            append(int32_array(metadata_response_partition.replica_nodes))
+            append(int32_array(metadata_response_partition.isr_nodes))
 
 
 def write_v1(message: MetadataResponse, out: list[Part], version: int) -> None:
@@ -1653,10 +1652,9 @@ def write_v1(message: MetadataResponse, out: list[Part], version: int) -> None:
         append(data)
         append(pack_zi(metadata_response_topic.is_internal, len(metadata_response_topic.partitions)))
         for metadata_response_partition in metadata_response_topic.partitions:
-            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, len(metadata_response_partition.replica_nodes)))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.isr_nodes)))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
+            append(pack_hii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id))
+            append(int32_array(metadata_response_partition.replica_nodes))
+            append(int32_array(metadata_response_partition.isr_nodes))
 
 
 def write_v2(message: MetadataResponse, out: list[Part], version: int) -> None:
@@ -1691,10 +1689,9 @@ def write_v2(message: MetadataResponse, out: list[Part], version: int) -> None:
         append(data)
         append(pack_zi(metadata_response_topic.is_internal, len(metadata_response_topic.partitions)))
         for metadata_response_partition in metadata_response_topic.partitions:
-            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, len(metadata_response_partition.replica_nodes)))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.isr_nodes)))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
+            append(pack_hii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id))
+            append(int32_array(metadata_response_partition.replica_nodes))
+            append(int32_array(metadata_response_partition.isr_nodes))
 
 
 def write_v3(message: MetadataResponse, out: list[Part], version: int) -> None:
@@ -1729,10 +1726,9 @@ def write_v3(message: MetadataResponse, out: list[Part], version: int) -> None:
         append(data)
         append(pack_zi(metadata_response_topic.is_internal, len(metadata_response_topic.partitions)))
         for metadata_response_partition in metadata_response_topic.partitions:
-            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, len(metadata_response_partition.replica_nodes)))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.isr_nodes)))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
+            append(pack_hii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id))
+            append(int32_array(metadata_response_partition.replica_nodes))
+            append(int32_array(metadata_response_partition.isr_nodes))
 
 
 def write_v5(message: MetadataResponse, out: list[Part], version: int) -> None:
@@ -1767,12 +1763,10 @@ def write_v5(message: MetadataResponse, out: list[Part], version: int) -> None:
         append(data)
         append(pack_zi(metadata_response_topic.is_internal, len(metadata_response_topic.partitions)))
         for metadata_response_partition in metadata_response_topic.partitions:
-            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, len(metadata_response_partition.replica_nodes)))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.isr_nodes)))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.offline_replicas)))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id))
+            append(int32_array(metadata_response_partition.replica_nodes))
+            append(int32_array(metadata_response_partition.isr_nodes))
+            append(int32_array(metadata_response_partition.offline_replicas))
 
 
 def write_v7(message: MetadataResponse, out: list[Part], version: int) -> None:
@@ -1807,12 +1801,10 @@ def write_v7(message: MetadataResponse, out: list[Part], version: int) -> None:
         append(data)
         append(pack_zi(metadata_response_topic.is_internal, len(metadata_response_topic.partitions)))
         for metadata_response_partition in metadata_response_topic.partitions:
-            append(pack_hiiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch, len(metadata_response_partition.replica_nodes)))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.isr_nodes)))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.offline_replicas)))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch))
+            append(int32_array(metadata_response_partition.replica_nodes))
+            append(int32_array(metadata_response_partition.isr_nodes))
+            append(int32_array(metadata_response_partition.offline_replicas))
 
 
 def write_v8(message: MetadataResponse, out: list[Part], version: int) -> None:
@@ -1843,12 +1835,10 @@ def write_v8(message: MetadataResponse, out: list[Part], version: int) -> None:
         append(data)
         append(pack_zi(metadata_response_topic.is_internal, len(metadata_response_topic.partitions)))
         for metadata_response_partition in metadata_response_topic.partitions:
-            append(pack_hiiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch, len(metadata_response_partition.replica_nodes)))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.isr_nodes)))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            append(pack_i(len(metadata_response_partition.offline_replicas)))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch))
+            append(int32_array(metadata_response_partition.replica_nodes))
+            append(int32_array(metadata_response_partition.isr_nodes))
+            append(int32_array(metadata_response_partition.offline_replicas))
         append(pack_i(metadata_response_topic.topic_authorized_operations))
     append(pack_i(message.cluster_authorized_operations))
 
@@ -1889,15 +1879,10 @@ def write_v9(message: MetadataResponse, out: list[Part], version: int) -> None:
         count = len(metadata_response_topic.partitions) + 1
         append(pack_zB(metadata_response_topic.is_internal, count) if count < 128 else pack_z(metadata_response_topic.is_internal) + uvarint(count))
         for metadata_response_partition in metadata_response_topic.partitions:
-            count = len(metadata_response_partition.replica_nodes) + 1
-            append(pack_hiiiB(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch, count) if count < 128 else pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch) + uvarint(count))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            count = len(metadata_response_partition.isr_nodes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            count = len(metadata_response_partition.offline_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch))
+            append(compact_int32_array(metadata_response_partition.replica_nodes))
+            append(compact_int32_array(metadata_response_partition.isr_nodes))
+            append(compact_int32_array(metadata_response_partition.offline_replicas))
             append(b"\0")
         append(pack_ix(metadata_response_topic.topic_authorized_operations))
     append(pack_ix(message.cluster_authorized_operations))
@@ -1939,15 +1924,10 @@ def write_v10(message: MetadataResponse, out: list[Part], version: int) -> None:
         count = len(metadata_response_topic.partitions) + 1
         append(pack_uzB(metadata_response_topic.topic_id, metadata_response_topic.is_internal, count) if count < 128 else pack_uz(metadata_response_topic.topic_id, metadata_response_topic.is_internal) + uvarint(count))
         for metadata_response_partition in metadata_response_topic.partitions:
-            count = len(metadata_response_partition.replica_nodes) + 1
-            append(pack_hiiiB(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch, count) if count < 128 else pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch) + uvarint(count))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            count = len(metadata_response_partition.isr_nodes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            count = len(metadata_response_partition.offline_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch))
+            append(compact_int32_array(metadata_response_partition.replica_nodes))
+            append(compact_int32_array(metadata_response_partition.isr_nodes))
+            append(compact_int32_array(metadata_response_partition.offline_replicas))
             append(b"\0")
         append(pack_ix(metadata_response_topic.topic_authorized_operations))
     append(pack_ix(message.cluster_authorized_operations))
@@ -1991,15 +1971,10 @@ def write_v11(message: MetadataResponse, out: list[Part], version: int) -> None:
         count = len(metadata_response_topic.partitions) + 1
         append(pack_uzB(metadata_response_topic.topic_id, metadata_response_topic.is_internal, count) if count < 128 else pack_uz(metadata_response_topic.topic_id, metadata_response_topic.is_internal) + uvarint(count))
         for metadata_response_partition in metadata_response_topic.partitions:
-            count = len(metadata_response_partition.replica_nodes) + 1
-            append(pack_hiiiB(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch, count) if count < 128 else pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch) + uvarint(count))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            count = len(metadata_response_partition.isr_nodes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            count = len(metadata_response_partition.offline_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch))
+            append(compact_int32_array(metadata_response_partition.replica_nodes))
+            append(compact_int32_array(metadata_response_partition.isr_nodes))
+            append(compact_int32_array(metadata_response_partition.offline_replicas))
             append(b"\0")
         append(pack_ix(metadata_response_topic.topic_authorized_operations))
     append(b"\0")
@@ -2044,15 +2019,10 @@ def write_v12(message: MetadataResponse, out: list[Part], version: int) -> None:
         count = len(metadata_response_topic.partitions) + 1
         append(pack_uzB(metadata_response_topic.topic_id, metadata_response_topic.is_internal, count) if count < 128 else pack_uz(metadata_response_topic.topic_id, metadata_response_topic.is_internal) + uvarint(count))
         for metadata_response_partition in metadata_response_topic.partitions:
-            count = len(metadata_response_partition.replica_nodes) + 1
-            append(pack_hiiiB(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch, count) if count < 128 else pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch) + uvarint(count))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            count = len(metadata_response_partition.isr_nodes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            count = len(metadata_response_partition.offline_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch))
+            append(compact_int32_array(metadata_response_partition.replica_nodes))
+            append(compact_int32_array(metadata_response_partition.isr_nodes))
+            append(compact_int32_array(metadata_response_partition.offline_replicas))
             append(b"\0")
         append(pack_ix(metadata_response_topic.topic_authorized_operations))
     append(b"\0")
@@ -2097,15 +2067,10 @@ def write_v13(message: MetadataResponse, out: list[Part], version: int) -> None:
         count = len(metadata_response_topic.partitions) + 1
         append(pack_uzB(metadata_response_topic.topic_id, metadata_response_topic.is_internal, count) if count < 128 else pack_uz(metadata_response_topic.topic_id, metadata_response_topic.is_internal) + uvarint(count))
         for metadata_response_partition in metadata_response_topic.partitions:
-            count = len(metadata_response_partition.replica_nodes) + 1
-            append(pack_hiiiB(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch, count) if count < 128 else pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch) + uvarint(count))
-            append(number_bytes(metadata_response_partition.replica_nodes, "i"))
-            count = len(metadata_response_partition.isr_nodes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.isr_nodes, "i"))
-            count = len(metadata_response_partition.offline_replicas) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(metadata_response_partition.offline_replicas, "i"))
+            append(pack_hiii(metadata_response_partition.error_code, metadata_response_partition.partition_index, metadata_response_partition.leader_id, metadata_response_partition.leader_epoch))
+            append(compact_int32_array(metadata_response_partition.replica_nodes))
+            append(compact_int32_array(metadata_response_partition.isr_nodes))
+            append(compact_int32_array(metadata_response_partition.offline_replicas))
             append(b"\0")
         append(pack_ix(metadata_response_topic.topic_authorized_operations))
     append(pack_hx(message.error_code))

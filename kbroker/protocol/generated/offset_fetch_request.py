@@ -8,15 +8,16 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
     missing_field,
     null_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -30,7 +31,6 @@ from kbroker.protocol.primitives import (
 new = object.__new__
 pack_u = Layout(">16s").pack
 unpack_uB = Layout(">16sB").unpack_from
-pack_uB = Layout(">16sB").pack
 unpack_zB = Layout(">?B").unpack_from
 pack_zx = Layout(">?x").pack
 unpack_h = Layout(">h").unpack_from
@@ -142,7 +142,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[OffsetFetchRequest, int]
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        offset_fetch_request_topic.partition_indexes = read_numbers(buffer, position, count, "i")
+        offset_fetch_request_topic.partition_indexes = read_int32s(buffer, position, count)
         position += 4 * count
         topics.append(offset_fetch_request_topic)
     message.topics = topics
@@ -189,7 +189,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[OffsetFetchRequest, int]
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            offset_fetch_request_topic.partition_indexes = read_numbers(buffer, position, count, "i")
+            offset_fetch_request_topic.partition_indexes = read_int32s(buffer, position, count)
             position += 4 * count
             topics.append(offset_fetch_request_topic)
         message.topics = topics
@@ -246,7 +246,7 @@ def read_v6(buffer: memoryview, position: int) -> tuple[OffsetFetchRequest, int]
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            offset_fetch_request_topic.partition_indexes = read_numbers(buffer, position, count, "i")
+            offset_fetch_request_topic.partition_indexes = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -310,7 +310,7 @@ def read_v7(buffer: memoryview, position: int) -> tuple[OffsetFetchRequest, int]
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            offset_fetch_request_topic.partition_indexes = read_numbers(buffer, position, count, "i")
+            offset_fetch_request_topic.partition_indexes = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -391,7 +391,7 @@ def read_v8(buffer: memoryview, position: int) -> tuple[OffsetFetchRequest, int]
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                offset_fetch_request_topics.partition_indexes = read_numbers(buffer, position, count, "i")
+                offset_fetch_request_topics.partition_indexes = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -488,7 +488,7 @@ def read_v9(buffer: memoryview, position: int) -> tuple[OffsetFetchRequest, int]
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                offset_fetch_request_topics.partition_indexes = read_numbers(buffer, position, count, "i")
+                offset_fetch_request_topics.partition_indexes = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -576,7 +576,7 @@ def read_v10(buffer: memoryview, position: int) -> tuple[OffsetFetchRequest, int
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                offset_fetch_request_topics.partition_indexes = read_numbers(buffer, position, count, "i")
+                offset_fetch_request_topics.partition_indexes = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -613,8 +613,7 @@ def write_v1(message: OffsetFetchRequest, out: list[Part], version: int) -> None
         data = offset_fetch_request_topic.name.encode()
         append(pack_h(len(data)))
         append(data)
-        append(pack_i(len(offset_fetch_request_topic.partition_indexes)))
-        append(number_bytes(offset_fetch_request_topic.partition_indexes, "i"))
+        append(int32_array(offset_fetch_request_topic.partition_indexes))
 
 
 def write_v2(message: OffsetFetchRequest, out: list[Part], version: int) -> None:
@@ -634,8 +633,7 @@ def write_v2(message: OffsetFetchRequest, out: list[Part], version: int) -> None
             data = offset_fetch_request_topic.name.encode()
             append(pack_h(len(data)))
             append(data)
-            append(pack_i(len(offset_fetch_request_topic.partition_indexes)))
-            append(number_bytes(offset_fetch_request_topic.partition_indexes, "i"))
+            append(int32_array(offset_fetch_request_topic.partition_indexes))
 
 
 def write_v6(message: OffsetFetchRequest, out: list[Part], version: int) -> None:
@@ -658,9 +656,7 @@ def write_v6(message: OffsetFetchRequest, out: list[Part], version: int) -> None
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(offset_fetch_request_topic.partition_indexes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(offset_fetch_request_topic.partition_indexes, "i"))
+            append(compact_int32_array(offset_fetch_request_topic.partition_indexes))
             append(b"\0")
     append(b"\0")
 
@@ -683,9 +679,7 @@ def write_v7(message: OffsetFetchRequest, out: list[Part], version: int) -> None
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(offset_fetch_request_topic.partition_indexes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(offset_fetch_request_topic.partition_indexes, "i"))
+            append(compact_int32_array(offset_fetch_request_topic.partition_indexes))
             append(b"\0")
     append(pack_zx(message.require_stable))
 
@@ -713,9 +707,7 @@ def write_v8(message: OffsetFetchRequest, out: list[Part], version: int) -> None
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(offset_fetch_request_topics.partition_indexes) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(offset_fetch_request_topics.partition_indexes, "i"))
+                append(compact_int32_array(offset_fetch_request_topics.partition_indexes))
                 append(b"\0")
         append(b"\0")
     append(pack_zx(message.require_stable))
@@ -751,9 +743,7 @@ def write_v9(message: OffsetFetchRequest, out: list[Part], version: int) -> None
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(offset_fetch_request_topics.partition_indexes) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(offset_fetch_request_topics.partition_indexes, "i"))
+                append(compact_int32_array(offset_fetch_request_topics.partition_indexes))
                 append(b"\0")
         append(b"\0")
     append(pack_zx(message.require_stable))
@@ -785,9 +775,8 @@ def write_v10(message: OffsetFetchRequest, out: list[Part], version: int) -> Non
             count = len(offset_fetch_request_group.topics) + 1
             append(pack_iB(offset_fetch_request_group.member_epoch, count) if count < 128 else pack_i(offset_fetch_request_group.member_epoch) + uvarint(count))
             for offset_fetch_request_topics in offset_fetch_request_group.topics:
-                count = len(offset_fetch_request_topics.partition_indexes) + 1
-                append(pack_uB(offset_fetch_request_topics.topic_id, count) if count < 128 else pack_u(offset_fetch_request_topics.topic_id) + uvarint(count))
-                append(number_bytes(offset_fetch_request_topics.partition_indexes, "i"))
+                append(pack_u(offset_fetch_request_topics.topic_id))
+                append(compact_int32_array(offset_fetch_request_topics.partition_indexes))
                 append(b"\0")
         append(b"\0")
     append(pack_zx(message.require_stable))

@@ -8,15 +8,15 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
     missing_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
     pay_for_tagged_fields,
-    read_numbers,
+    read_int32s,
     read_tag,
     read_uuids,
     read_uvarint,
@@ -103,7 +103,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.isr = read_numbers(buffer, position, count, "i")
+                    message.isr = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 1:
                 (message.leader,) = unpack_i(buffer, position)
@@ -122,7 +122,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.replicas = read_numbers(buffer, position, count, "i")
+                    message.replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 3:
                 count = buffer[position]
@@ -138,7 +138,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.removing_replicas = read_numbers(buffer, position, count, "i")
+                    message.removing_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 4:
                 count = buffer[position]
@@ -154,7 +154,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.adding_replicas = read_numbers(buffer, position, count, "i")
+                    message.adding_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 5:
                 (message.leader_recovery_state,) = unpack_b(buffer, position)
@@ -199,7 +199,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.isr = read_numbers(buffer, position, count, "i")
+                    message.isr = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 1:
                 (message.leader,) = unpack_i(buffer, position)
@@ -218,7 +218,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.replicas = read_numbers(buffer, position, count, "i")
+                    message.replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 3:
                 count = buffer[position]
@@ -234,7 +234,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.removing_replicas = read_numbers(buffer, position, count, "i")
+                    message.removing_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 4:
                 count = buffer[position]
@@ -250,7 +250,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.adding_replicas = read_numbers(buffer, position, count, "i")
+                    message.adding_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 5:
                 (message.leader_recovery_state,) = unpack_b(buffer, position)
@@ -311,7 +311,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.isr = read_numbers(buffer, position, count, "i")
+                    message.isr = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 1:
                 (message.leader,) = unpack_i(buffer, position)
@@ -330,7 +330,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.replicas = read_numbers(buffer, position, count, "i")
+                    message.replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 3:
                 count = buffer[position]
@@ -346,7 +346,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.removing_replicas = read_numbers(buffer, position, count, "i")
+                    message.removing_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 4:
                 count = buffer[position]
@@ -362,7 +362,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.adding_replicas = read_numbers(buffer, position, count, "i")
+                    message.adding_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 5:
                 (message.leader_recovery_state,) = unpack_b(buffer, position)
@@ -381,7 +381,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.eligible_leader_replicas = read_numbers(buffer, position, count, "i")
+                    message.eligible_leader_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 7:
                 count = buffer[position]
@@ -397,7 +397,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionChangeRecord, i
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.last_known_elr = read_numbers(buffer, position, count, "i")
+                    message.last_known_elr = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 8:
                 count = buffer[position]
@@ -436,32 +436,24 @@ def write_v0(message: PartitionChangeRecord, out: list[Part], version: int) -> N
         append(ONE_BYTE[tags])
         if message.isr is not None:
             isr_parts: list[Part] = []
-            count = len(message.isr) + 1
-            isr_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            isr_parts.append(number_bytes(message.isr, "i"))
+            isr_parts.append(compact_int32_array(message.isr))
             append(pack_B(0) + uvarint(size_of(isr_parts)))
             out.extend(isr_parts)
         if message.leader != -2:
             append(pack_BBi(1, 4, message.leader))
         if message.replicas is not None:
             replicas_parts: list[Part] = []
-            count = len(message.replicas) + 1
-            replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            replicas_parts.append(number_bytes(message.replicas, "i"))
+            replicas_parts.append(compact_int32_array(message.replicas))
             append(pack_B(2) + uvarint(size_of(replicas_parts)))
             out.extend(replicas_parts)
         if message.removing_replicas is not None:
             removing_replicas_parts: list[Part] = []
-            count = len(message.removing_replicas) + 1
-            removing_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            removing_replicas_parts.append(number_bytes(message.removing_replicas, "i"))
+            removing_replicas_parts.append(compact_int32_array(message.removing_replicas))
             append(pack_B(3) + uvarint(size_of(removing_replicas_parts)))
             out.extend(removing_replicas_parts)
         if message.adding_replicas is not None:
             adding_replicas_parts: list[Part] = []
-            count = len(message.adding_replicas) + 1
-            adding_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            adding_replicas_parts.append(number_bytes(message.adding_replicas, "i"))
+            adding_replicas_parts.append(compact_int32_array(message.adding_replicas))
             append(pack_B(4) + uvarint(size_of(adding_replicas_parts)))
             out.extend(adding_replicas_parts)
         if message.leader_recovery_state != -1:
@@ -482,32 +474,24 @@ def write_v1(message: PartitionChangeRecord, out: list[Part], version: int) -> N
         append(ONE_BYTE[tags])
         if message.isr is not None:
             isr_parts: list[Part] = []
-            count = len(message.isr) + 1
-            isr_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            isr_parts.append(number_bytes(message.isr, "i"))
+            isr_parts.append(compact_int32_array(message.isr))
             append(pack_B(0) + uvarint(size_of(isr_parts)))
             out.extend(isr_parts)
         if message.leader != -2:
             append(pack_BBi(1, 4, message.leader))
         if message.replicas is not None:
             replicas_parts: list[Part] = []
-            count = len(message.replicas) + 1
-            replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            replicas_parts.append(number_bytes(message.replicas, "i"))
+            replicas_parts.append(compact_int32_array(message.replicas))
             append(pack_B(2) + uvarint(size_of(replicas_parts)))
             out.extend(replicas_parts)
         if message.removing_replicas is not None:
             removing_replicas_parts: list[Part] = []
-            count = len(message.removing_replicas) + 1
-            removing_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            removing_replicas_parts.append(number_bytes(message.removing_replicas, "i"))
+            removing_replicas_parts.append(compact_int32_array(message.removing_replicas))
             append(pack_B(3) + uvarint(size_of(removing_replicas_parts)))
             out.extend(removing_replicas_parts)
         if message.adding_replicas is not None:
             adding_replicas_parts: list[Part] = []
-            count = len(message.adding_replicas) + 1
-            adding_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            adding_replicas_parts.append(number_bytes(message.adding_replicas, "i"))
+            adding_replicas_parts.append(compact_int32_array(message.adding_replicas))
             append(pack_B(4) + uvarint(size_of(adding_replicas_parts)))
             out.extend(adding_replicas_parts)
         if message.leader_recovery_state != -1:
@@ -531,48 +515,36 @@ def write_v2(message: PartitionChangeRecord, out: list[Part], version: int) -> N
         append(ONE_BYTE[tags])
         if message.isr is not None:
             isr_parts: list[Part] = []
-            count = len(message.isr) + 1
-            isr_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            isr_parts.append(number_bytes(message.isr, "i"))
+            isr_parts.append(compact_int32_array(message.isr))
             append(pack_B(0) + uvarint(size_of(isr_parts)))
             out.extend(isr_parts)
         if message.leader != -2:
             append(pack_BBi(1, 4, message.leader))
         if message.replicas is not None:
             replicas_parts: list[Part] = []
-            count = len(message.replicas) + 1
-            replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            replicas_parts.append(number_bytes(message.replicas, "i"))
+            replicas_parts.append(compact_int32_array(message.replicas))
             append(pack_B(2) + uvarint(size_of(replicas_parts)))
             out.extend(replicas_parts)
         if message.removing_replicas is not None:
             removing_replicas_parts: list[Part] = []
-            count = len(message.removing_replicas) + 1
-            removing_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            removing_replicas_parts.append(number_bytes(message.removing_replicas, "i"))
+            removing_replicas_parts.append(compact_int32_array(message.removing_replicas))
             append(pack_B(3) + uvarint(size_of(removing_replicas_parts)))
             out.extend(removing_replicas_parts)
         if message.adding_replicas is not None:
             adding_replicas_parts: list[Part] = []
-            count = len(message.adding_replicas) + 1
-            adding_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            adding_replicas_parts.append(number_bytes(message.adding_replicas, "i"))
+            adding_replicas_parts.append(compact_int32_array(message.adding_replicas))
             append(pack_B(4) + uvarint(size_of(adding_replicas_parts)))
             out.extend(adding_replicas_parts)
         if message.leader_recovery_state != -1:
             append(pack_BBb(5, 1, message.leader_recovery_state))
         if message.eligible_leader_replicas is not None:
             eligible_leader_replicas_parts: list[Part] = []
-            count = len(message.eligible_leader_replicas) + 1
-            eligible_leader_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            eligible_leader_replicas_parts.append(number_bytes(message.eligible_leader_replicas, "i"))
+            eligible_leader_replicas_parts.append(compact_int32_array(message.eligible_leader_replicas))
             append(pack_B(6) + uvarint(size_of(eligible_leader_replicas_parts)))
             out.extend(eligible_leader_replicas_parts)
         if message.last_known_elr is not None:
             last_known_elr_parts: list[Part] = []
-            count = len(message.last_known_elr) + 1
-            last_known_elr_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            last_known_elr_parts.append(number_bytes(message.last_known_elr, "i"))
+            last_known_elr_parts.append(compact_int32_array(message.last_known_elr))
             append(pack_B(7) + uvarint(size_of(last_known_elr_parts)))
             out.extend(last_known_elr_parts)
         if message.directories is not None:

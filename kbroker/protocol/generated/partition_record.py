@@ -8,15 +8,15 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
     missing_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
     pay_for_tagged_fields,
-    read_numbers,
+    read_int32s,
     read_tag,
     read_uuids,
     read_uvarint,
@@ -33,7 +33,6 @@ pack_BBb = Layout(">BBb").pack
 unpack_b = Layout(">b").unpack_from
 pack_iu = Layout(">i16s").pack
 unpack_iuB = Layout(">i16sB").unpack_from
-pack_iuB = Layout(">i16sB").pack
 pack_iii = Layout(">iii").pack
 unpack_iiiB = Layout(">iiiB").unpack_from
 pack_iiiB = Layout(">iiiB").pack
@@ -96,7 +95,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.replicas = read_numbers(buffer, position, count, "i")
+    message.replicas = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -108,7 +107,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.isr = read_numbers(buffer, position, count, "i")
+    message.isr = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -120,7 +119,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.removing_replicas = read_numbers(buffer, position, count, "i")
+    message.removing_replicas = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -132,7 +131,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.adding_replicas = read_numbers(buffer, position, count, "i")
+    message.adding_replicas = read_int32s(buffer, position, count)
     position += 4 * count
     message.leader, message.leader_epoch, message.partition_epoch, tags = unpack_iiiB(buffer, position)
     position += 13
@@ -167,7 +166,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.replicas = read_numbers(buffer, position, count, "i")
+    message.replicas = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -179,7 +178,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.isr = read_numbers(buffer, position, count, "i")
+    message.isr = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -191,7 +190,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.removing_replicas = read_numbers(buffer, position, count, "i")
+    message.removing_replicas = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -203,7 +202,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.adding_replicas = read_numbers(buffer, position, count, "i")
+    message.adding_replicas = read_int32s(buffer, position, count)
     position += 4 * count
     message.leader, message.leader_epoch, message.partition_epoch, count = unpack_iiiB(buffer, position)
     position += 13
@@ -250,7 +249,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.replicas = read_numbers(buffer, position, count, "i")
+    message.replicas = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -262,7 +261,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.isr = read_numbers(buffer, position, count, "i")
+    message.isr = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -274,7 +273,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.removing_replicas = read_numbers(buffer, position, count, "i")
+    message.removing_replicas = read_int32s(buffer, position, count)
     position += 4 * count
     count = buffer[position]
     position += 1
@@ -286,7 +285,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
     budget -= 50 * count + 64
     if budget < 0:
         raise over_budget()
-    message.adding_replicas = read_numbers(buffer, position, count, "i")
+    message.adding_replicas = read_int32s(buffer, position, count)
     position += 4 * count
     message.leader, message.leader_epoch, message.partition_epoch, count = unpack_iiiB(buffer, position)
     position += 13
@@ -323,7 +322,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.eligible_leader_replicas = read_numbers(buffer, position, count, "i")
+                    message.eligible_leader_replicas = read_int32s(buffer, position, count)
                     position += 4 * count
             elif tag == 2:
                 count = buffer[position]
@@ -339,7 +338,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[PartitionRecord, int]:
                     budget -= 50 * count + 64
                     if budget < 0:
                         raise over_budget()
-                    message.last_known_elr = read_numbers(buffer, position, count, "i")
+                    message.last_known_elr = read_int32s(buffer, position, count)
                     position += 4 * count
             else:
                 position = tag_end
@@ -356,18 +355,11 @@ def write_v0(message: PartitionRecord, out: list[Part], version: int) -> None:
         raise missing_field("PartitionRecord.eligible_leader_replicas", version)
     if message.last_known_elr is not None:
         raise missing_field("PartitionRecord.last_known_elr", version)
-    count = len(message.replicas) + 1
-    append(pack_iuB(message.partition_id, message.topic_id, count) if count < 128 else pack_iu(message.partition_id, message.topic_id) + uvarint(count))
-    append(number_bytes(message.replicas, "i"))
-    count = len(message.isr) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.isr, "i"))
-    count = len(message.removing_replicas) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.removing_replicas, "i"))
-    count = len(message.adding_replicas) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.adding_replicas, "i"))
+    append(pack_iu(message.partition_id, message.topic_id))
+    append(compact_int32_array(message.replicas))
+    append(compact_int32_array(message.isr))
+    append(compact_int32_array(message.removing_replicas))
+    append(compact_int32_array(message.adding_replicas))
     append(pack_iii(message.leader, message.leader_epoch, message.partition_epoch))
     if message.leader_recovery_state != 0:
         append(pack_BBBb(1, 0, 1, message.leader_recovery_state))
@@ -381,18 +373,11 @@ def write_v1(message: PartitionRecord, out: list[Part], version: int) -> None:
         raise missing_field("PartitionRecord.eligible_leader_replicas", version)
     if message.last_known_elr is not None:
         raise missing_field("PartitionRecord.last_known_elr", version)
-    count = len(message.replicas) + 1
-    append(pack_iuB(message.partition_id, message.topic_id, count) if count < 128 else pack_iu(message.partition_id, message.topic_id) + uvarint(count))
-    append(number_bytes(message.replicas, "i"))
-    count = len(message.isr) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.isr, "i"))
-    count = len(message.removing_replicas) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.removing_replicas, "i"))
-    count = len(message.adding_replicas) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.adding_replicas, "i"))
+    append(pack_iu(message.partition_id, message.topic_id))
+    append(compact_int32_array(message.replicas))
+    append(compact_int32_array(message.isr))
+    append(compact_int32_array(message.removing_replicas))
+    append(compact_int32_array(message.adding_replicas))
     count = len(message.directories) + 1
     append(pack_iiiB(message.leader, message.leader_epoch, message.partition_epoch, count) if count < 128 else pack_iii(message.leader, message.leader_epoch, message.partition_epoch) + uvarint(count))
     out.extend(message.directories)
@@ -404,18 +389,11 @@ def write_v1(message: PartitionRecord, out: list[Part], version: int) -> None:
 
 def write_v2(message: PartitionRecord, out: list[Part], version: int) -> None:
     append = out.append
-    count = len(message.replicas) + 1
-    append(pack_iuB(message.partition_id, message.topic_id, count) if count < 128 else pack_iu(message.partition_id, message.topic_id) + uvarint(count))
-    append(number_bytes(message.replicas, "i"))
-    count = len(message.isr) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.isr, "i"))
-    count = len(message.removing_replicas) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.removing_replicas, "i"))
-    count = len(message.adding_replicas) + 1
-    append(ONE_BYTE[count] if count < 128 else uvarint(count))
-    append(number_bytes(message.adding_replicas, "i"))
+    append(pack_iu(message.partition_id, message.topic_id))
+    append(compact_int32_array(message.replicas))
+    append(compact_int32_array(message.isr))
+    append(compact_int32_array(message.removing_replicas))
+    append(compact_int32_array(message.adding_replicas))
     count = len(message.directories) + 1
     append(pack_iiiB(message.leader, message.leader_epoch, message.partition_epoch, count) if count < 128 else pack_iii(message.leader, message.leader_epoch, message.partition_epoch) + uvarint(count))
     out.extend(message.directories)
@@ -426,16 +404,12 @@ def write_v2(message: PartitionRecord, out: list[Part], version: int) -> None:
             append(pack_BBb(0, 1, message.leader_recovery_state))
         if message.eligible_leader_replicas is not None:
             eligible_leader_replicas_parts: list[Part] = []
-            count = len(message.eligible_leader_replicas) + 1
-            eligible_leader_replicas_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            eligible_leader_replicas_parts.append(number_bytes(message.eligible_leader_replicas, "i"))
+            eligible_leader_replicas_parts.append(compact_int32_array(message.eligible_leader_replicas))
             append(pack_B(1) + uvarint(size_of(eligible_leader_replicas_parts)))
             out.extend(eligible_leader_replicas_parts)
         if message.last_known_elr is not None:
             last_known_elr_parts: list[Part] = []
-            count = len(message.last_known_elr) + 1
-            last_known_elr_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            last_known_elr_parts.append(number_bytes(message.last_known_elr, "i"))
+            last_known_elr_parts.append(compact_int32_array(message.last_known_elr))
             append(pack_B(2) + uvarint(size_of(last_known_elr_parts)))
             out.extend(last_known_elr_parts)
     else:

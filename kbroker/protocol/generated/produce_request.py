@@ -49,7 +49,7 @@ class PartitionProduceData(Struct):
     def __init__(
         self,
         index: int = 0,
-        records: Part | None = None,
+        records: memoryview | None = None,
     ) -> None:
         self.index = index
         self.records = records

@@ -8,6 +8,7 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
     missing_field,
@@ -15,6 +16,7 @@ from kbroker.protocol.primitives import (
     ONE_BYTE,
     over_budget,
     Part,
+    read_int32s,
     read_numbers,
     read_string_length,
     read_uvarint,
@@ -256,7 +258,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ShareFetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -392,7 +394,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[ShareFetchRequest, int]:
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        forgotten_topic.partitions = read_numbers(buffer, position, count, "i")
+        forgotten_topic.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -445,9 +447,8 @@ def write_v1(message: ShareFetchRequest, out: list[Part], version: int) -> None:
     count = len(message.forgotten_topics_data) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for forgotten_topic in message.forgotten_topics_data:
-        count = len(forgotten_topic.partitions) + 1
-        append(pack_uB(forgotten_topic.topic_id, count) if count < 128 else pack_u(forgotten_topic.topic_id) + uvarint(count))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(pack_u(forgotten_topic.topic_id))
+        append(compact_int32_array(forgotten_topic.partitions))
         append(b"\0")
     append(b"\0")
 
@@ -488,9 +489,8 @@ def write_v2(message: ShareFetchRequest, out: list[Part], version: int) -> None:
     count = len(message.forgotten_topics_data) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
     for forgotten_topic in message.forgotten_topics_data:
-        count = len(forgotten_topic.partitions) + 1
-        append(pack_uB(forgotten_topic.topic_id, count) if count < 128 else pack_u(forgotten_topic.topic_id) + uvarint(count))
-        append(number_bytes(forgotten_topic.partitions, "i"))
+        append(pack_u(forgotten_topic.topic_id))
+        append(compact_int32_array(forgotten_topic.partitions))
         append(b"\0")
     append(b"\0")
 

@@ -8,12 +8,12 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_uvarint,
     skip_tagged_fields,
     Struct,
@@ -25,7 +25,6 @@ from kbroker.protocol.primitives import (
 new = object.__new__
 pack_u = Layout(">16s").pack
 unpack_uB = Layout(">16sB").unpack_from
-pack_uB = Layout(">16sB").pack
 pack_iib = Layout(">iib").pack
 unpack_iibB = Layout(">iibB").unpack_from
 pack_iibB = Layout(">iibB").pack
@@ -91,7 +90,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ShareGroupCurrentMemberA
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partitions.partitions = read_numbers(buffer, position, count, "i")
+        topic_partitions.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -111,9 +110,8 @@ def write_v0(message: ShareGroupCurrentMemberAssignmentValue, out: list[Part], v
     count = len(message.assigned_partitions) + 1
     append(pack_iibB(message.member_epoch, message.previous_member_epoch, message.state, count) if count < 128 else pack_iib(message.member_epoch, message.previous_member_epoch, message.state) + uvarint(count))
     for topic_partitions in message.assigned_partitions:
-        count = len(topic_partitions.partitions) + 1
-        append(pack_uB(topic_partitions.topic_id, count) if count < 128 else pack_u(topic_partitions.topic_id) + uvarint(count))
-        append(number_bytes(topic_partitions.partitions, "i"))
+        append(pack_u(topic_partitions.topic_id))
+        append(compact_int32_array(topic_partitions.partitions))
         append(b"\0")
     append(b"\0")
 

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -297,7 +297,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ShareGroupDescribeRespon
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+                topic_partitions2.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -390,9 +390,7 @@ def write_v1(message: ShareGroupDescribeResponse, out: list[Part], version: int)
                 count = len(data) + 1
                 append(pack_uB(topic_partitions.topic_id, count) if count < 128 else pack_u(topic_partitions.topic_id) + string_length(count))
                 append(data)
-                count = len(topic_partitions.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(topic_partitions.partitions, "i"))
+                append(compact_int32_array(topic_partitions.partitions))
                 append(b"\0")
             append(b"\0\0")
         append(pack_ix(described_group.authorized_operations))

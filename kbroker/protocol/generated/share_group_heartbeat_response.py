@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -28,7 +28,6 @@ from kbroker.protocol.primitives import (
 new = object.__new__
 pack_u = Layout(">16s").pack
 unpack_uB = Layout(">16sB").unpack_from
-pack_uB = Layout(">16sB").pack
 pack_ih = Layout(">ih").pack
 unpack_ihB = Layout(">ihB").unpack_from
 pack_ihB = Layout(">ihB").pack
@@ -144,7 +143,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ShareGroupHeartbeatRespo
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            topic_partitions2.partitions = read_numbers(buffer, position, count, "i")
+            topic_partitions2.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -187,9 +186,8 @@ def write_v1(message: ShareGroupHeartbeatResponse, out: list[Part], version: int
         count = len(assignment.topic_partitions) + 1
         append(pack_iibB(message.member_epoch, message.heartbeat_interval_ms, 1, count) if count < 128 else pack_iib(message.member_epoch, message.heartbeat_interval_ms, 1) + uvarint(count))
         for topic_partitions in assignment.topic_partitions:
-            count = len(topic_partitions.partitions) + 1
-            append(pack_uB(topic_partitions.topic_id, count) if count < 128 else pack_u(topic_partitions.topic_id) + uvarint(count))
-            append(number_bytes(topic_partitions.partitions, "i"))
+            append(pack_u(topic_partitions.topic_id))
+            append(compact_int32_array(topic_partitions.partitions))
             append(b"\0")
         append(b"\0")
     append(b"\0")

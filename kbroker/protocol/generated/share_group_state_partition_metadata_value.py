@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -112,7 +112,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ShareGroupStatePartition
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partitions_info.partitions = read_numbers(buffer, position, count, "i")
+        topic_partitions_info.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -152,7 +152,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ShareGroupStatePartition
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        topic_partitions_info2.partitions = read_numbers(buffer, position, count, "i")
+        topic_partitions_info2.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -204,9 +204,7 @@ def write_v0(message: ShareGroupStatePartitionMetadataValue, out: list[Part], ve
         count = len(data) + 1
         append(pack_uB(topic_partitions_info.topic_id, count) if count < 128 else pack_u(topic_partitions_info.topic_id) + string_length(count))
         append(data)
-        count = len(topic_partitions_info.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(topic_partitions_info.partitions, "i"))
+        append(compact_int32_array(topic_partitions_info.partitions))
         append(b"\0")
     count = len(message.initialized_topics) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))
@@ -215,9 +213,7 @@ def write_v0(message: ShareGroupStatePartitionMetadataValue, out: list[Part], ve
         count = len(data) + 1
         append(pack_uB(topic_partitions_info2.topic_id, count) if count < 128 else pack_u(topic_partitions_info2.topic_id) + string_length(count))
         append(data)
-        count = len(topic_partitions_info2.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(topic_partitions_info2.partitions, "i"))
+        append(compact_int32_array(topic_partitions_info2.partitions))
         append(b"\0")
     count = len(message.deleting_topics) + 1
     append(ONE_BYTE[count] if count < 128 else uvarint(count))

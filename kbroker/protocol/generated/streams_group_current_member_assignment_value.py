@@ -8,14 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
     pay_for_tagged_fields,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_tag,
     read_uvarint,
@@ -116,7 +116,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        task_ids.partitions = read_numbers(buffer, position, count, "i")
+        task_ids.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -138,7 +138,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        task_ids.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        task_ids.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end
@@ -179,7 +179,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        task_ids2.partitions = read_numbers(buffer, position, count, "i")
+        task_ids2.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -201,7 +201,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        task_ids2.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        task_ids2.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end2
@@ -242,7 +242,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        task_ids3.partitions = read_numbers(buffer, position, count, "i")
+        task_ids3.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -264,7 +264,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        task_ids3.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        task_ids3.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end3
@@ -305,7 +305,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        task_ids4.partitions = read_numbers(buffer, position, count, "i")
+        task_ids4.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -327,7 +327,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        task_ids4.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        task_ids4.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end4
@@ -368,7 +368,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        task_ids5.partitions = read_numbers(buffer, position, count, "i")
+        task_ids5.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -390,7 +390,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        task_ids5.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        task_ids5.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end5
@@ -431,7 +431,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
         budget -= 50 * count + 64
         if budget < 0:
             raise over_budget()
-        task_ids6.partitions = read_numbers(buffer, position, count, "i")
+        task_ids6.partitions = read_int32s(buffer, position, count)
         position += 4 * count
         tags = buffer[position]
         position += 1
@@ -453,7 +453,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
                         budget -= 50 * count + 64
                         if budget < 0:
                             raise over_budget()
-                        task_ids6.assignment_epochs = read_numbers(buffer, position, count, "i")
+                        task_ids6.assignment_epochs = read_int32s(buffer, position, count)
                         position += 4 * count
                 else:
                     position = tag_end6
@@ -477,14 +477,10 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(task_ids.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(task_ids.partitions, "i"))
+        append(compact_int32_array(task_ids.partitions))
         if task_ids.assignment_epochs is not None:
             assignment_epochs_parts: list[Part] = []
-            count = len(task_ids.assignment_epochs) + 1
-            assignment_epochs_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts.append(number_bytes(task_ids.assignment_epochs, "i"))
+            assignment_epochs_parts.append(compact_int32_array(task_ids.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts)))
             out.extend(assignment_epochs_parts)
         else:
@@ -496,14 +492,10 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(task_ids2.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(task_ids2.partitions, "i"))
+        append(compact_int32_array(task_ids2.partitions))
         if task_ids2.assignment_epochs is not None:
             assignment_epochs_parts2: list[Part] = []
-            count = len(task_ids2.assignment_epochs) + 1
-            assignment_epochs_parts2.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts2.append(number_bytes(task_ids2.assignment_epochs, "i"))
+            assignment_epochs_parts2.append(compact_int32_array(task_ids2.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts2)))
             out.extend(assignment_epochs_parts2)
         else:
@@ -515,14 +507,10 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(task_ids3.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(task_ids3.partitions, "i"))
+        append(compact_int32_array(task_ids3.partitions))
         if task_ids3.assignment_epochs is not None:
             assignment_epochs_parts3: list[Part] = []
-            count = len(task_ids3.assignment_epochs) + 1
-            assignment_epochs_parts3.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts3.append(number_bytes(task_ids3.assignment_epochs, "i"))
+            assignment_epochs_parts3.append(compact_int32_array(task_ids3.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts3)))
             out.extend(assignment_epochs_parts3)
         else:
@@ -534,14 +522,10 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(task_ids4.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(task_ids4.partitions, "i"))
+        append(compact_int32_array(task_ids4.partitions))
         if task_ids4.assignment_epochs is not None:
             assignment_epochs_parts4: list[Part] = []
-            count = len(task_ids4.assignment_epochs) + 1
-            assignment_epochs_parts4.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts4.append(number_bytes(task_ids4.assignment_epochs, "i"))
+            assignment_epochs_parts4.append(compact_int32_array(task_ids4.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts4)))
             out.extend(assignment_epochs_parts4)
         else:
@@ -553,14 +537,10 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(task_ids5.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(task_ids5.partitions, "i"))
+        append(compact_int32_array(task_ids5.partitions))
         if task_ids5.assignment_epochs is not None:
             assignment_epochs_parts5: list[Part] = []
-            count = len(task_ids5.assignment_epochs) + 1
-            assignment_epochs_parts5.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts5.append(number_bytes(task_ids5.assignment_epochs, "i"))
+            assignment_epochs_parts5.append(compact_int32_array(task_ids5.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts5)))
             out.extend(assignment_epochs_parts5)
         else:
@@ -572,14 +552,10 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         count = len(data) + 1
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
-        count = len(task_ids6.partitions) + 1
-        append(ONE_BYTE[count] if count < 128 else uvarint(count))
-        append(number_bytes(task_ids6.partitions, "i"))
+        append(compact_int32_array(task_ids6.partitions))
         if task_ids6.assignment_epochs is not None:
             assignment_epochs_parts6: list[Part] = []
-            count = len(task_ids6.assignment_epochs) + 1
-            assignment_epochs_parts6.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            assignment_epochs_parts6.append(number_bytes(task_ids6.assignment_epochs, "i"))
+            assignment_epochs_parts6.append(compact_int32_array(task_ids6.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts6)))
             out.extend(assignment_epochs_parts6)
         else:

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -729,7 +729,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupDescribeResp
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                task_ids.partitions = read_numbers(buffer, position, count, "i")
+                task_ids.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -769,7 +769,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupDescribeResp
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                task_ids2.partitions = read_numbers(buffer, position, count, "i")
+                task_ids2.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -809,7 +809,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupDescribeResp
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                task_ids3.partitions = read_numbers(buffer, position, count, "i")
+                task_ids3.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -855,7 +855,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupDescribeResp
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                task_ids4.partitions = read_numbers(buffer, position, count, "i")
+                task_ids4.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -895,7 +895,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupDescribeResp
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                task_ids5.partitions = read_numbers(buffer, position, count, "i")
+                task_ids5.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -935,7 +935,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupDescribeResp
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                task_ids6.partitions = read_numbers(buffer, position, count, "i")
+                task_ids6.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -1135,9 +1135,7 @@ def write_v0(message: StreamsGroupDescribeResponse, out: list[Part], version: in
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(task_ids.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(task_ids.partitions, "i"))
+                append(compact_int32_array(task_ids.partitions))
                 append(b"\0")
             count = len(assignment.standby_tasks) + 1
             append(ONE_BYTE[count] if count < 128 else uvarint(count))
@@ -1146,9 +1144,7 @@ def write_v0(message: StreamsGroupDescribeResponse, out: list[Part], version: in
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(task_ids2.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(task_ids2.partitions, "i"))
+                append(compact_int32_array(task_ids2.partitions))
                 append(b"\0")
             count = len(assignment.warmup_tasks) + 1
             append(ONE_BYTE[count] if count < 128 else uvarint(count))
@@ -1157,9 +1153,7 @@ def write_v0(message: StreamsGroupDescribeResponse, out: list[Part], version: in
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(task_ids3.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(task_ids3.partitions, "i"))
+                append(compact_int32_array(task_ids3.partitions))
                 append(b"\0")
             assignment2 = member.target_assignment
             count = len(assignment2.active_tasks) + 1
@@ -1169,9 +1163,7 @@ def write_v0(message: StreamsGroupDescribeResponse, out: list[Part], version: in
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(task_ids4.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(task_ids4.partitions, "i"))
+                append(compact_int32_array(task_ids4.partitions))
                 append(b"\0")
             count = len(assignment2.standby_tasks) + 1
             append(ONE_BYTE[count] if count < 128 else uvarint(count))
@@ -1180,9 +1172,7 @@ def write_v0(message: StreamsGroupDescribeResponse, out: list[Part], version: in
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(task_ids5.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(task_ids5.partitions, "i"))
+                append(compact_int32_array(task_ids5.partitions))
                 append(b"\0")
             count = len(assignment2.warmup_tasks) + 1
             append(ONE_BYTE[count] if count < 128 else uvarint(count))
@@ -1191,9 +1181,7 @@ def write_v0(message: StreamsGroupDescribeResponse, out: list[Part], version: in
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(task_ids6.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(task_ids6.partitions, "i"))
+                append(compact_int32_array(task_ids6.partitions))
                 append(b"\0")
             append(pack_xzx(member.is_classic))
         append(pack_ix(described_group.authorized_operations))

@@ -8,12 +8,14 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
     number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
+    read_int32s,
     read_numbers,
     read_string_length,
     read_uvarint,
@@ -580,7 +582,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatReq
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            task_ids.partitions = read_numbers(buffer, position, count, "i")
+            task_ids.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -623,7 +625,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatReq
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            task_ids2.partitions = read_numbers(buffer, position, count, "i")
+            task_ids2.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -666,7 +668,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatReq
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            task_ids3.partitions = read_numbers(buffer, position, count, "i")
+            task_ids3.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -936,9 +938,7 @@ def write_v0(message: StreamsGroupHeartbeatRequest, out: list[Part], version: in
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(task_ids.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(task_ids.partitions, "i"))
+            append(compact_int32_array(task_ids.partitions))
             append(b"\0")
     if message.standby_tasks is None:
         append(b"\0")
@@ -950,9 +950,7 @@ def write_v0(message: StreamsGroupHeartbeatRequest, out: list[Part], version: in
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(task_ids2.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(task_ids2.partitions, "i"))
+            append(compact_int32_array(task_ids2.partitions))
             append(b"\0")
     if message.warmup_tasks is None:
         append(b"\0")
@@ -964,9 +962,7 @@ def write_v0(message: StreamsGroupHeartbeatRequest, out: list[Part], version: in
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(task_ids3.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(task_ids3.partitions, "i"))
+            append(compact_int32_array(task_ids3.partitions))
             append(b"\0")
     if message.process_id is None:
         append(b"\0")

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     shared,
@@ -243,7 +243,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatRes
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            task_ids.partitions = read_numbers(buffer, position, count, "i")
+            task_ids.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -286,7 +286,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatRes
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            task_ids2.partitions = read_numbers(buffer, position, count, "i")
+            task_ids2.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -329,7 +329,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatRes
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            task_ids3.partitions = read_numbers(buffer, position, count, "i")
+            task_ids3.partitions = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -400,7 +400,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatRes
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                topic_partition.partitions = read_numbers(buffer, position, count, "i")
+                topic_partition.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -440,7 +440,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupHeartbeatRes
                 budget -= 50 * count + 64
                 if budget < 0:
                     raise over_budget()
-                topic_partition2.partitions = read_numbers(buffer, position, count, "i")
+                topic_partition2.partitions = read_int32s(buffer, position, count)
                 position += 4 * count
                 tags = buffer[position]
                 position += 1
@@ -495,9 +495,7 @@ def write_v0(message: StreamsGroupHeartbeatResponse, out: list[Part], version: i
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(task_ids.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(task_ids.partitions, "i"))
+            append(compact_int32_array(task_ids.partitions))
             append(b"\0")
     if message.standby_tasks is None:
         append(b"\0")
@@ -509,9 +507,7 @@ def write_v0(message: StreamsGroupHeartbeatResponse, out: list[Part], version: i
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(task_ids2.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(task_ids2.partitions, "i"))
+            append(compact_int32_array(task_ids2.partitions))
             append(b"\0")
     if message.warmup_tasks is None:
         append(b"\0")
@@ -523,9 +519,7 @@ def write_v0(message: StreamsGroupHeartbeatResponse, out: list[Part], version: i
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(task_ids3.partitions) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(task_ids3.partitions, "i"))
+            append(compact_int32_array(task_ids3.partitions))
             append(b"\0")
     if message.partitions_by_user_endpoint is None:
         append(pack_ix(message.endpoint_information_epoch))
@@ -545,9 +539,7 @@ def write_v0(message: StreamsGroupHeartbeatResponse, out: list[Part], version: i
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(topic_partition.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(topic_partition.partitions, "i"))
+                append(compact_int32_array(topic_partition.partitions))
                 append(b"\0")
             count = len(endpoint_to_partitions.standby_partitions) + 1
             append(ONE_BYTE[count] if count < 128 else uvarint(count))
@@ -556,9 +548,7 @@ def write_v0(message: StreamsGroupHeartbeatResponse, out: list[Part], version: i
                 count = len(data) + 1
                 append(ONE_BYTE[count] if count < 128 else string_length(count))
                 append(data)
-                count = len(topic_partition2.partitions) + 1
-                append(ONE_BYTE[count] if count < 128 else uvarint(count))
-                append(number_bytes(topic_partition2.partitions, "i"))
+                append(compact_int32_array(topic_partition2.partitions))
                 append(b"\0")
             append(b"\0")
     append(b"\0")

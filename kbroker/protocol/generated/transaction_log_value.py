@@ -8,15 +8,16 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
+    int32_array,
     Message,
     missing_field,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
     pay_for_tagged_fields,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_tag,
     read_uvarint,
@@ -33,7 +34,6 @@ pack_BBq = Layout(">BBq").pack
 unpack_h = Layout(">h").unpack_from
 pack_h = Layout(">h").pack
 unpack_i = Layout(">i").unpack_from
-pack_i = Layout(">i").pack
 unpack_q = Layout(">q").unpack_from
 pack_qhib = Layout(">qhib").pack
 unpack_qhibB = Layout(">qhibB").unpack_from
@@ -128,7 +128,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[TransactionLogValue, int
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            partitions_schema.partition_ids = read_numbers(buffer, position, count, "i")
+            partitions_schema.partition_ids = read_int32s(buffer, position, count)
             position += 4 * count
             transaction_partitions.append(partitions_schema)
         message.transaction_partitions = transaction_partitions
@@ -180,7 +180,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[TransactionLogValue, int
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            partitions_schema.partition_ids = read_numbers(buffer, position, count, "i")
+            partitions_schema.partition_ids = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -231,8 +231,7 @@ def write_v0(message: TransactionLogValue, out: list[Part], version: int) -> Non
             data = partitions_schema.topic.encode()
             append(pack_h(len(data)))
             append(data)
-            append(pack_i(len(partitions_schema.partition_ids)))
-            append(number_bytes(partitions_schema.partition_ids, "i"))
+            append(int32_array(partitions_schema.partition_ids))
     append(pack_qq(message.transaction_last_update_timestamp_ms, message.transaction_start_timestamp_ms))
 
 
@@ -248,9 +247,7 @@ def write_v1(message: TransactionLogValue, out: list[Part], version: int) -> Non
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(partitions_schema.partition_ids) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(partitions_schema.partition_ids, "i"))
+            append(compact_int32_array(partitions_schema.partition_ids))
             append(b"\0")
     append(pack_qq(message.transaction_last_update_timestamp_ms, message.transaction_start_timestamp_ms))
     if message.previous_producer_id != -1 or message.next_producer_id != -1 or message.client_transaction_version != 0 or message.next_producer_epoch != -1:

@@ -8,13 +8,13 @@ from struct import Struct as Layout
 from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
+    compact_int32_array,
     DecodeError,
     Message,
-    number_bytes,
     ONE_BYTE,
     over_budget,
     Part,
-    read_numbers,
+    read_int32s,
     read_string_length,
     read_uvarint,
     skip_tagged_fields,
@@ -131,7 +131,7 @@ def read_v1(buffer: memoryview, position: int) -> tuple[WriteTxnMarkersRequest, 
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            writable_txn_marker_topic.partition_indexes = read_numbers(buffer, position, count, "i")
+            writable_txn_marker_topic.partition_indexes = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -201,7 +201,7 @@ def read_v2(buffer: memoryview, position: int) -> tuple[WriteTxnMarkersRequest, 
             budget -= 50 * count + 64
             if budget < 0:
                 raise over_budget()
-            writable_txn_marker_topic.partition_indexes = read_numbers(buffer, position, count, "i")
+            writable_txn_marker_topic.partition_indexes = read_int32s(buffer, position, count)
             position += 4 * count
             tags = buffer[position]
             position += 1
@@ -234,9 +234,7 @@ def write_v1(message: WriteTxnMarkersRequest, out: list[Part], version: int) -> 
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(writable_txn_marker_topic.partition_indexes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(writable_txn_marker_topic.partition_indexes, "i"))
+            append(compact_int32_array(writable_txn_marker_topic.partition_indexes))
             append(b"\0")
         append(pack_ix(writable_txn_marker.coordinator_epoch))
     append(b"\0")
@@ -254,9 +252,7 @@ def write_v2(message: WriteTxnMarkersRequest, out: list[Part], version: int) -> 
             count = len(data) + 1
             append(ONE_BYTE[count] if count < 128 else string_length(count))
             append(data)
-            count = len(writable_txn_marker_topic.partition_indexes) + 1
-            append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            append(number_bytes(writable_txn_marker_topic.partition_indexes, "i"))
+            append(compact_int32_array(writable_txn_marker_topic.partition_indexes))
             append(b"\0")
         append(pack_ibx(writable_txn_marker.coordinator_epoch, writable_txn_marker.transaction_version))
     append(b"\0")
