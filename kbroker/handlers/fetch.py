@@ -1,0 +1,270 @@
+"""Fetch (1): read record batches of many partitions, now or when there are enough.
+
+Records leave as file regions; nothing is copied or looked into. At least one
+whole batch is returned for the first partition that has any (KIP-74), then
+the request's and the partitions' byte limits hold. A fetch that finds too
+little waits for appends, without polling, until min bytes are there, a
+partition has an error, or max wait is over.
+
+Kafka: `KafkaApis.handleFetchRequest`, `ReplicaManager.fetchMessages`,
+`DelayedFetch`. v7 sessions (KIP-227); v9 leader epochs; v12 diverging epochs;
+v13 topic ids; v15 replica state; v16 leader hints (KIP-951). Every batch of a
+response is whole; Kafka may cut the last one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kbroker.handlers.leader_hints import leader_hint
+from kbroker.protocol import errors
+from kbroker.protocol.errors import KafkaError
+from kbroker.protocol.generated.fetch_response import (
+    AbortedTransaction,
+    EpochEndOffset,
+    FetchableTopicResponse,
+    FetchResponse,
+    LeaderIdAndEpoch,
+    NodeEndpoint,
+    PartitionData,
+)
+from kbroker.replication.fetch_session import FIRST_VERSION_WITH_TOPIC_IDS
+
+if TYPE_CHECKING:
+    from kbroker.handlers.context import Pending, RequestContext
+    from kbroker.protocol.generated.fetch_request import FetchPartition, FetchRequest
+    from kbroker.replication.fetch_session import Answers, FetchContext, FetchedPartition
+    from kbroker.replication.partition import Partition
+    from kbroker.replication.replica_manager import HostedTopic
+
+API_KEY = 1
+VERSIONS = (4, 18)
+
+READ_COMMITTED = 1
+_NO_EPOCH = -1
+_FIRST_VERSION_KNOWING_STORAGE_ERRORS = 6
+_FIRST_VERSION_READING_FROM_FOLLOWERS = 11
+_FIRST_VERSION_WITH_REPLICA_STATE = 15
+_FIRST_VERSION_WITH_LEADER_HINTS = 16
+
+
+def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pending[FetchResponse]:
+    services = context.services
+    try:
+        session = services.fetch_sessions.begin(
+            request, context.api_version, services.environment.clock.monotonic_ms()
+        )
+    except KafkaError as error:
+        return FetchResponse(0, error.code)
+    fetch = _Fetch(request, context, session)
+    fetch.read()
+    if fetch.is_satisfied() or request.max_wait_ms <= 0 or not session.partitions:
+        return fetch.finish()
+    return services.waiting.wait(fetch.keys(), request.max_wait_ms, fetch.attempt, fetch.finish_anyway)
+'''
+)
+
+
+class _Fetch:
+    """One request on its way; kept while it waits."""
+
+    __slots__ = (
+        "_answers",
+        "_by_id",
+        "_context",
+        "_endpoints",
+        "_first_read",
+        "_from_follower",
+        "_has_error",
+        "_max_bytes",
+        "_min_bytes",
+        "_only_leader",
+        "_read_committed",
+        "_session",
+        "_size",
+        "_version",
+    )
+
+    def __init__(self, request: FetchRequest, context: RequestContext, session: FetchContext) -> None:
+        version = context.api_version
+        self._context = context
+        self._version = version
+        self._session = session
+        self._by_id = version >= FIRST_VERSION_WITH_TOPIC_IDS
+        self._only_leader = version < _FIRST_VERSION_READING_FROM_FOLLOWERS
+        self._read_committed = request.isolation_level == READ_COMMITTED
+        replica_id = (
+            request.replica_id
+            if version < _FIRST_VERSION_WITH_REPLICA_STATE
+            else request.replica_state.replica_id
+        )
+        self._from_follower = replica_id >= 0
+        self._max_bytes = max(0, min(request.max_bytes, context.services.config.int("fetch.max.bytes")))
+        self._min_bytes = min(request.min_bytes, self._max_bytes)
+        self._answers: Answers = []
+        self._size = 0
+        self._has_error = False
+        self._first_read = 1
+        self._endpoints: dict[int, NodeEndpoint] = {}
+
+    # --- waiting --------------------------------------------------------------------------------
+
+    def is_satisfied(self) -> bool:
+        return self._size >= self._min_bytes or self._has_error
+
+    def keys(self) -> list[tuple[str, int]]:
+        """What an append or a change of leader wakes."""
+        found = (self._find(wanted) for wanted in self._session.partitions)
+        return [partition.key for _, partition in found if partition is not None]
+
+    def attempt(self) -> FetchResponse | None:
+        self.read()
+        return self.finish() if self.is_satisfied() else None
+
+    def finish_anyway(self) -> FetchResponse:
+        """Out of time: whatever there is."""
+        self.read()
+        return self.finish()
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Read all partitions in order, until the request's byte limit is used up."""
+        self._answers = answers = []
+        self._has_error = False
+        left = self._max_bytes
+        at_least_one = True
+        size = 0
+        for wanted in self._session.partitions:
+            answer = self._read_partition(wanted, left, at_least_one)
+            length = len(answer.records)  # type: ignore[arg-type] - never null in an answer
+            if length:
+                at_least_one = False
+                size += length
+                left = max(0, left - length)
+            elif answer.error_code or answer.diverging_epoch.epoch >= 0:
+                self._has_error = True
+            answers.append((wanted, answer))
+        self._size = size
+        self._first_read = 0
+
+    def _find(self, wanted: FetchedPartition) -> tuple[HostedTopic | None, Partition | None]:
+        replicas = self._context.services.replicas
+        hosted = (
+            replicas.topics_by_id.get(wanted.topic_id) if self._by_id else replicas.topics.get(wanted.topic)
+        )
+        return hosted, None if hosted is None else hosted.partitions.get(wanted.asked.partition)
+
+    def _read_partition(self, wanted: FetchedPartition, max_bytes: int, at_least_one: bool) -> PartitionData:
+        asked = wanted.asked
+        hosted, partition = self._find(wanted)
+        if hosted is None or partition is None:
+            return self._not_hosted(wanted)
+        hosted.statistics.total_fetch_requests += self._first_read
+        try:
+            log = partition.local_log(asked.current_leader_epoch, only_leader=self._only_leader)
+            if self._from_follower or asked.last_fetched_epoch != _NO_EPOCH:
+                diverging = self._check_epochs(partition, asked)
+                if diverging is not None:
+                    return diverging
+            high_watermark = log.high_watermark
+            last_stable_offset = log.last_stable_offset
+            upper_offset = last_stable_offset if self._read_committed else high_watermark
+            offset = asked.fetch_offset
+            if asked.partition_max_bytes < max_bytes:
+                max_bytes = asked.partition_max_bytes
+            records = partition.read(offset, upper_offset, max_bytes, at_least_one)
+            aborted = None
+            if self._read_committed:
+                aborted = log.aborted_transactions(offset, upper_offset) if records else ()
+        except KafkaError as error:
+            return self._failed(wanted, error.code)
+        except OSError as error:
+            hosted.statistics.failed_fetch_requests += 1
+            self._context.services.replicas.storage_failed(partition, error)
+            return self._failed(wanted, errors.KAFKA_STORAGE_ERROR)
+        return PartitionData(
+            asked.partition,
+            errors.NONE,
+            high_watermark,
+            last_stable_offset,
+            log.log_start_offset,
+            aborted_transactions=None if aborted is None else [AbortedTransaction(*one) for one in aborted],
+            records=records,
+        )
+
+    def _check_epochs(self, partition: Partition, asked: FetchPartition) -> PartitionData | None:
+        """Refuse replicas that are none of this partition's; tell a diverged client where it left the log."""
+        if self._from_follower:
+            named_epoch = asked.current_leader_epoch != _NO_EPOCH
+            raise KafkaError(
+                errors.UNKNOWN_LEADER_EPOCH if named_epoch else errors.NOT_LEADER_OR_FOLLOWER,
+                "this broker replicates to no other",
+            )
+        diverging = partition.diverging_epoch(asked.last_fetched_epoch, asked.fetch_offset)
+        if diverging is None:
+            return None
+        log = partition.log
+        return PartitionData(
+            asked.partition,
+            errors.NONE,
+            log.high_watermark,
+            log.last_stable_offset,
+            log.log_start_offset,
+            EpochEndOffset(*diverging),
+            aborted_transactions=None,
+            records=b"",
+        )
+
+    # --- errors ---------------------------------------------------------------------------------
+
+    def _not_hosted(self, wanted: FetchedPartition) -> PartitionData:
+        topic = wanted.topic_id if self._by_id else wanted.topic
+        code = self._context.services.replicas.not_hosted(topic, wanted.asked.partition).code
+        answer = self._failed(wanted, code)
+        if code in (errors.UNKNOWN_TOPIC_ID, errors.UNKNOWN_TOPIC_OR_PARTITION):
+            # As Kafka does: these never came as far as to have none.
+            answer.aborted_transactions = []
+        return answer
+
+    def _failed(self, wanted: FetchedPartition, code: int) -> PartitionData:
+        if code == errors.KAFKA_STORAGE_ERROR and self._version < _FIRST_VERSION_KNOWING_STORAGE_ERRORS:
+            code = errors.NOT_LEADER_OR_FOLLOWER
+        answer = PartitionData(
+            wanted.asked.partition, code, -1, -1, -1, aborted_transactions=None, records=b""
+        )
+        if self._version >= _FIRST_VERSION_WITH_LEADER_HINTS and code in (
+            errors.NOT_LEADER_OR_FOLLOWER,
+            errors.FENCED_LEADER_EPOCH,
+        ):
+            hint = leader_hint(self._context, wanted.topic_id, wanted.asked.partition)
+            answer.current_leader = LeaderIdAndEpoch(hint.leader_id, hint.leader_epoch)
+            if hint.endpoint is not None:
+                self._endpoints[hint.leader_id] = NodeEndpoint(hint.leader_id, *hint.endpoint, hint.rack)
+        return answer
+
+    # --- the answer -----------------------------------------------------------------------------
+
+    def finish(self) -> FetchResponse:
+        services = self._context.services
+        try:
+            session_id, answers = self._session.finish(
+                self._answers, services.environment.clock.monotonic_ms()
+            )
+        except KafkaError as error:
+            return FetchResponse(0, error.code)
+        responses: list[FetchableTopicResponse] = []
+        topic: FetchableTopicResponse | None = None
+        for wanted, answer in answers:
+            if topic is None or topic.topic != wanted.topic or topic.topic_id != wanted.topic_id:
+                topic = FetchableTopicResponse(wanted.topic, wanted.topic_id, [])
+                responses.append(topic)
+            topic.partitions.append(answer)
+            if answer.records:
+                hosted, _ = self._find(wanted)
+                if hosted is not None:
+                    hosted.statistics.bytes_out += len(answer.records)
+        response = FetchResponse(0, errors.NONE, session_id, responses)
+        if self._endpoints:
+            response.node_endpoints = list(self._endpoints.values())
+        return response

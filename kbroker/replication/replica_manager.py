@@ -1,0 +1,308 @@
+"""All partitions this node hosts: opened and closed by the metadata image.
+
+Appends go through here, so that statistics, wake-ups and flushes are counted
+once. Kafka: `ReplicaManager`, without its purgatories: whoever waits is woken
+by the keys that `take_woken` hands out after each turn of the loop.
+
+    invariant  a partition's log is open exactly as long as the image assigns
+               it to this node, unless its storage failed
+    invariant  `topics` and `topics_by_id` hold the same topics
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from kbroker.log.config import log_config_from
+from kbroker.metadata.image import EMPTY, TOPIC
+from kbroker.protocol import errors
+from kbroker.protocol.errors import KafkaError
+from kbroker.replication.partition import ACKS_ALL, Partition
+from kbroker.replication.statistics import TopicStatistics
+
+if TYPE_CHECKING:
+    from kbroker.log.directory import LogDirectory
+    from kbroker.log.partition_log import AppendInfo
+    from kbroker.metadata.delta import MetadataDelta
+    from kbroker.metadata.image import MetadataImage, PartitionImage, TopicImage
+
+_log = logging.getLogger(__name__)
+
+# (topic, partition index): also the key by which waiting operations are woken.
+PartitionName: TypeAlias = tuple[str, int]
+
+# A topic's own configs → every topic key with its value as text, by the broker's defaults.
+EffectiveConfig: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, str]]
+
+# Topics that only the broker's own coordinators write to. Kafka: `Topic.isInternal`.
+INTERNAL_TOPICS = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
+
+
+class HostedTopic:
+    """A topic of which this node has at least one partition."""
+
+    __slots__ = ("failed", "id", "is_internal", "name", "partitions", "statistics")
+
+    def __init__(self, name: str, id_: bytes) -> None:
+        self.name = name
+        self.id = id_
+        self.is_internal = name in INTERNAL_TOPICS
+        self.partitions: dict[int, Partition] = {}
+        # Partitions assigned to this node whose log could not be opened.
+        self.failed: set[int] = set()
+        self.statistics = TopicStatistics()
+
+
+class ReplicaManager:
+    """The way to every partition on this node."""
+
+    def __init__(self, node_id: int, directory: LogDirectory, effective_config: EffectiveConfig) -> None:
+        self.node_id = node_id
+        self.directory = directory
+        self.topics: dict[str, HostedTopic] = {}
+        self.topics_by_id: dict[bytes, HostedTopic] = {}
+        self._effective_config = effective_config
+        self._image: MetadataImage = EMPTY
+        self._woken: set[PartitionName] = set()
+        self._flush_due: dict[Partition, None] = {}
+
+    # --- metadata -------------------------------------------------------------------------------
+
+    def start(self, image: MetadataImage) -> None:
+        """Take over the first image: open what is assigned here, set aside what nobody knows."""
+        assigned = {
+            (topic.name, index, topic.id)
+            for topic in image.topics.values()
+            for index, partition in topic.partitions.items()
+            if self.node_id in partition.replicas
+        }
+        for log in list(self.directory.logs.values()):
+            if (log.topic, log.partition, log.topic_id) not in assigned:
+                _log.warning("%s-%d belongs to no topic of this cluster: set aside", log.topic, log.partition)
+                self.directory.mark_stray(log)
+        self._image = image
+        for topic in image.topics.values():
+            self._update_topic(topic, topic.partitions)
+
+    def apply(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Follow the metadata log by one step."""
+        self._image = image
+        for topic_id in delta.deleted_topics:
+            topic = self.topics_by_id.get(topic_id)
+            if topic is not None:
+                for index in list(topic.partitions):
+                    self._delete(topic, index)
+                self._forget_if_empty(topic)
+        for topic_id, indexes in delta.changed_topics.items():
+            self._update_topic(image.topics_by_id[topic_id], sorted(indexes))
+        self._apply_configs(delta.changed_configs)
+
+    def _update_topic(self, image: TopicImage, indexes: Iterable[int]) -> None:
+        topic = self.topics_by_id.get(image.id)
+        if topic is None:
+            topic = HostedTopic(image.name, image.id)
+            self.topics[image.name] = topic
+            self.topics_by_id[image.id] = topic
+        for index in indexes:
+            partition = image.partitions[index]
+            if self.node_id in partition.replicas:
+                self._update_partition(topic, index, partition)
+            elif index in topic.partitions:
+                self._delete(topic, index)
+        self._forget_if_empty(topic)
+
+    def _update_partition(self, topic: HostedTopic, index: int, image: PartitionImage) -> None:
+        partition = topic.partitions.get(index)
+        try:
+            if partition is None:
+                partition = self._open(topic, index)
+            if partition.update(image):
+                self._woken.add(partition.key)
+        except OSError as error:
+            if partition is not None:
+                self.storage_failed(partition, error)
+            else:
+                _log.error("%s-%d can't be opened: %s", topic.name, index, error)
+                topic.failed.add(index)
+
+    def _open(self, topic: HostedTopic, index: int) -> Partition:
+        values = self._effective_config(self._image.topic_configs(topic.name))
+        config = log_config_from(values)
+        log = self.directory.logs.get((topic.name, index))
+        if log is None:
+            log = self.directory.create(topic.name, index, topic.id, config)
+        else:
+            log.update_config(config)
+        partition = Partition(self.node_id, topic.id, log)
+        partition.min_insync_replicas = int(values["min.insync.replicas"])
+        topic.partitions[index] = partition
+        topic.failed.discard(index)
+        return partition
+
+    def _delete(self, topic: HostedTopic, index: int) -> None:
+        partition = topic.partitions.pop(index)
+        partition.take_out_of_service(errors.UNKNOWN_TOPIC_OR_PARTITION)
+        self._flush_due.pop(partition, None)
+        self._woken.add(partition.key)
+        self.directory.delete(partition.log)
+
+    def _forget_if_empty(self, topic: HostedTopic) -> None:
+        if topic.partitions or topic.failed:
+            return
+        del self.topics_by_id[topic.id]
+        if self.topics.get(topic.name) is topic:
+            del self.topics[topic.name]
+
+    def _apply_configs(self, changed: Iterable[tuple[int, str]]) -> None:
+        names = {name for kind, name in changed if kind == TOPIC}
+        for name in names:
+            topic = self.topics.get(name)
+            if topic is not None:
+                self._update_config(topic)
+
+    def update_configs(self) -> None:
+        """The broker's defaults changed: give every log its config anew."""
+        for topic in self.topics.values():
+            self._update_config(topic)
+
+    def _update_config(self, topic: HostedTopic) -> None:
+        values = self._effective_config(self._image.topic_configs(topic.name))
+        config = log_config_from(values)
+        for partition in topic.partitions.values():
+            partition.log.update_config(config)
+            partition.min_insync_replicas = int(values["min.insync.replicas"])
+            if partition.advance_high_watermark():
+                self._woken.add(partition.key)
+
+    # --- finding partitions ---------------------------------------------------------------------
+
+    def partitions(self) -> Iterator[Partition]:
+        """All of them, for housekeeping and metrics."""
+        for topic in self.topics.values():
+            yield from topic.partitions.values()
+
+    def partition(self, topic: str, index: int) -> Partition:
+        """By name. KafkaError: not here, or not anywhere."""
+        hosted = self.topics.get(topic)
+        partition = None if hosted is None else hosted.partitions.get(index)
+        if partition is None:
+            raise self.not_hosted(topic, index)
+        return partition
+
+    def not_hosted(self, topic: str | bytes, index: int) -> KafkaError:
+        """Why this node has no such partition; `topic` is a name or an id."""
+        if isinstance(topic, str):
+            known = self._image.topics.get(topic)
+        else:
+            known = self._image.topics_by_id.get(topic)
+            if known is None:
+                return KafkaError(errors.UNKNOWN_TOPIC_ID)
+        if known is None or index not in known.partitions:
+            return KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+        hosted = self.topics_by_id.get(known.id)
+        if hosted is not None and index in hosted.failed:
+            return KafkaError(errors.KAFKA_STORAGE_ERROR)
+        return KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+
+    # --- records --------------------------------------------------------------------------------
+
+    def append(
+        self,
+        topic: HostedTopic,
+        partition: Partition,
+        records: memoryview,
+        acks: int,
+        now_ms: int,
+        origin: AppendOrigin,
+        produce_version: int,
+    ) -> AppendInfo:
+        """Append one batch on the leader; whoever must wait asks `Partition.outcome` when woken."""
+        statistics = topic.statistics
+        statistics.total_produce_requests += 1
+        try:
+            info = partition.append(records, acks, now_ms, origin, produce_version)
+        except OSError as error:
+            self.storage_failed(partition, error)
+            raise KafkaError(errors.KAFKA_STORAGE_ERROR) from error
+        if info.flush_due and not partition.flushing:
+            self._flush_due[partition] = None
+        if partition.advance_high_watermark():
+            self._woken.add(partition.key)
+        if not info.duplicate:
+            statistics.messages_in += info.last_offset - info.first_offset + 1
+            statistics.bytes_in += len(records)
+        return info
+
+    def append_internal(self, topic: str, index: int, records: bytearray, now_ms: int) -> AppendInfo:
+        """Append a coordinator's batch, to be committed by all in-sync replicas."""
+        partition = self.partition(topic, index)
+        return self.append(
+            self.topics[topic],
+            partition,
+            memoryview(records),
+            ACKS_ALL,
+            now_ms,
+            AppendOrigin.COORDINATOR,
+            NEWEST_PRODUCE_VERSION,
+        )
+
+    def delete_records(self, partition: Partition, before_offset: int) -> int:
+        """Move the log start up to `before_offset`, -1 meaning the high watermark; the new low watermark."""
+        log = partition.local_log()
+        if log.config.compact and not log.config.delete:
+            raise KafkaError(errors.POLICY_VIOLATION, "records of a compacted topic can't be deleted")
+        if before_offset == HIGH_WATERMARK:
+            before_offset = log.high_watermark
+        if not 0 <= before_offset <= log.high_watermark:
+            raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
+        if before_offset > log.log_start_offset:
+            try:
+                log.set_log_start_offset(before_offset)
+            except OSError as error:
+                self.storage_failed(partition, error)
+                raise KafkaError(errors.KAFKA_STORAGE_ERROR) from error
+            self._woken.add(partition.key)
+        return log.log_start_offset
+
+    def take_woken(self) -> set[PartitionName]:
+        """Partitions whose log grew, got committed, was cut or changed hands since the last call."""
+        woken = self._woken
+        if woken:
+            self._woken = set()
+        return woken
+
+    # --- storage --------------------------------------------------------------------------------
+
+    def take_flush_due(self) -> list[Partition]:
+        """Partitions to flush now, each until `on_flushed`; several appends share one flush."""
+        due = list(self._flush_due)
+        self._flush_due.clear()
+        for partition in due:
+            partition.flushing = True
+        return due
+
+    def on_flushed(self, partition: Partition, error: BaseException | None) -> None:
+        """The log was flushed, or could not be."""
+        partition.flushing = False
+        if partition.unavailable:
+            return
+        if error is not None:
+            # Never retried: after a failed fsync nobody knows what the disk has.
+            self.storage_failed(partition, error)
+            return
+        partition.on_flushed()
+        partition.advance_high_watermark()
+        self._woken.add(partition.key)
+        if partition.flush_due:
+            self._flush_due[partition] = None
+
+    def storage_failed(self, partition: Partition, error: BaseException) -> None:
+        """Take the partition's log out of service; all others go on."""
+        if partition.unavailable:
+            return
+        _log.error("%s-%d is offline, its storage failed: %s", partition.topic, partition.index, error)
+        partition.take_out_of_service(errors.KAFKA_STORAGE_ERROR)
+        self._flush_due.pop(partition, None)
+        self._woken.add(partition.key)
