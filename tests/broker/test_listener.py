@@ -1,0 +1,230 @@
+"""Listener and driver over real loopback sockets, with an echoing API behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from kbroker.broker.drivers import send_output
+from kbroker.broker.listener import Acceptor, BindError, bind
+from kbroker.protocol.primitives import FileRegion
+from tests.broker.support import FETCH, HEARTBEAT, World, frame
+
+
+class Served:
+    """A world that listens."""
+
+    def __init__(self, world: World, nursery: trio.Nursery) -> None:
+        self.world = world
+        self.listener = bind("PLAINTEXT", "127.0.0.1", 0, None)
+        acceptor = Acceptor(self.listener, world.network, world.services, self.finish_turn)
+        for sock in self.listener.sockets:
+            sock.listen(128)
+            nursery.start_soon(acceptor.run, sock, nursery)
+
+    def finish_turn(self) -> None:
+        while self.world.network.ready:
+            self.world.network.ready.popleft().run_ready()
+
+    async def connect(self) -> trio.SocketStream:
+        return await trio.open_tcp_stream(*self.listener.bound)
+
+
+@asynccontextmanager
+async def served(world: World | None = None) -> AsyncIterator[Served]:
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            server = Served(world or World(), nursery)
+            yield server
+            nursery.cancel_scope.cancel()
+            server.listener.close()
+
+
+async def read_answers(stream: trio.SocketStream, count: int) -> list[tuple[int, bytes]]:
+    data, found = b"", []
+    while len(found) < count:
+        chunk = await stream.receive_some()
+        assert chunk, "closed early"
+        data += chunk
+        while len(data) >= 4 and len(data) >= 4 + struct.unpack(">i", data[:4])[0]:
+            size, correlation_id = struct.unpack(">ii", data[:8])
+            found.append((correlation_id, data[8 : 4 + size]))
+            data = data[4 + size :]
+    return found
+
+
+def run(test: Any) -> None:
+    trio.run(test)
+
+
+def test_pipelined_requests_and_large_answers() -> None:
+    async def main() -> None:
+        world = World()
+        world.network.max_frame_bytes = 10 << 20
+        async with served(world) as server, await server.connect() as stream:
+            bodies = [b"hello", b"x" * 50_000, b"y" * 3_000_000, b"z"]
+            world.network._budget_bytes = 10 << 20
+
+            async def send_all() -> None:
+                await stream.send_all(b"".join(frame(HEARTBEAT, n, body) for n, body in enumerate(bodies)))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(send_all)
+                assert await read_answers(stream, 4) == list(enumerate(bodies))
+
+    run(main)
+
+
+def test_an_answer_completed_elsewhere_is_sent_and_reading_goes_on() -> None:
+    async def main() -> None:
+        async with served() as server, await server.connect() as stream:
+            await stream.send_all(frame(FETCH, 1, b"wait") + frame(HEARTBEAT, 2, b"next"))
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            server.world.api.release(b"wait")
+            server.finish_turn()
+            assert await read_answers(stream, 2) == [(1, b"wait"), (2, b"next")]
+            await stream.send_all(frame(HEARTBEAT, 3, b"more"))
+            assert await read_answers(stream, 1) == [(3, b"more")]
+
+    run(main)
+
+
+def test_a_half_closed_client_gets_its_answers() -> None:
+    async def main() -> None:
+        async with served() as server, await server.connect() as stream:
+            await stream.send_all(frame(FETCH, 1, b"wait"))
+            await stream.send_eof()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            server.world.api.release(b"wait")
+            server.finish_turn()
+            assert await read_answers(stream, 1) == [(1, b"wait")]
+            assert await stream.receive_some() == b""
+
+    run(main)
+
+
+def test_a_bad_frame_closes_after_the_good_answers(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with served() as server, await server.connect() as stream:
+            await stream.send_all(frame(HEARTBEAT, 1, b"good") + b"\xff\xff\xff\xff")
+            assert await read_answers(stream, 1) == [(1, b"good")]
+            assert await stream.receive_some() == b""
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert not server.world.network.connections
+
+    run(main)
+    assert "invalid frame size -1" in caplog.text
+
+
+def test_a_client_that_never_reads_is_paused_and_others_go_on() -> None:
+    async def main() -> None:
+        world = World()
+        world.network.max_output_bytes = 100_000
+        async with served(world) as server:
+            deaf, other = await server.connect(), await server.connect()
+            await other.send_all(frame(HEARTBEAT, 0, b"hello"))
+            await read_answers(other, 1)
+            with trio.move_on_after(2):
+                for n in range(4000):
+                    await deaf.send_all(frame(HEARTBEAT, n, b"x" * 9000))
+            assert len(world.api.handled) < 4000
+            (connection,) = [c for c in world.network.connections if c.output_bytes]
+            assert connection.output_bytes < 500_000
+            await other.send_all(frame(HEARTBEAT, 1, b"still"))
+            assert await read_answers(other, 1) == [(1, b"still")]
+            await deaf.aclose()
+            await other.aclose()
+
+    run(main)
+
+
+def test_connections_over_the_limit_are_refused() -> None:
+    async def main() -> None:
+        async with served() as server:
+            streams = [await server.connect() for _ in range(3)]
+            assert await streams[2].receive_some() == b""
+            await streams[0].send_all(frame(HEARTBEAT, 1, b"ok"))
+            assert await read_answers(streams[0], 1) == [(1, b"ok")]
+            for stream in streams:
+                await stream.aclose()
+            await trio.sleep(0.05)
+            async with await server.connect() as again:
+                await again.send_all(frame(HEARTBEAT, 1, b"ok"))
+                assert await read_answers(again, 1) == [(1, b"ok")]
+
+    run(main)
+
+
+def test_overdue_connections_are_ended() -> None:
+    async def main() -> None:
+        async with served() as server, await server.connect() as stream:
+            await stream.send_all(frame(HEARTBEAT, 1, b"ok"))
+            await read_answers(stream, 1)
+            await stream.send_all(frame(HEARTBEAT, 2, b"never finished")[:-3])
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            world = server.world
+            assert world.network.overdue() == []
+            world.clock.now_ms += 60_001
+            ((connection, reason),) = world.network.overdue()
+            world.network.connections[connection].end(reason)
+            assert await stream.receive_some() == b""
+
+    run(main)
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    first = bind("PLAINTEXT", "127.0.0.1", 0, None)
+    first.sockets[0].listen(1)
+    with pytest.raises(BindError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(SECOND\): the port is in use"):
+        bind("SECOND", "127.0.0.1", first.bound[1], None)
+    for sock in first.sockets:
+        sock.close()
+
+
+def test_every_address_of_both_families() -> None:
+    listener = bind("PLAINTEXT", "", 0, None)
+    port = listener.bound[1]
+    for sock in listener.sockets:
+        sock.listen(5)
+    for host in ("127.0.0.1", "::1"):
+        try:
+            socket.create_connection((host, port), 1).close()
+        except OSError:
+            assert host == "::1", "IPv4 must always work"
+    for sock in listener.sockets:
+        sock.close()
+
+
+def test_output_of_bytes_and_regions_keeps_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(bytes(range(256)) * 4000)
+
+    class OpenFile:
+        def fileno(self) -> int:
+            return descriptor
+
+    descriptor = os.open(path, os.O_RDONLY)
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    connection = World().connect()
+    region = FileRegion(OpenFile(), 256, 900_000)  # type: ignore[arg-type]
+    connection._send([b"head", region, b"tail", b"", FileRegion(region.file, 0, 0), b"end"])
+    received = b""
+    while not send_output(left, connection):
+        received += right.recv(1 << 20)
+    left.close()
+    while chunk := right.recv(1 << 20):
+        received += chunk
+    right.close()
+    os.close(descriptor)
+    assert received == b"head" + path.read_bytes()[256 : 256 + 900_000] + b"tailend"
+    assert connection.output_bytes == 0
