@@ -1,0 +1,52 @@
+"""DeleteRecords (21): move the start of logs; segments go later, by retention.
+
+Kafka: `ReplicaManager.deleteRecords`. There are no followers whose log start
+could lag, so nothing is waited for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kbroker.protocol import errors
+from kbroker.protocol.errors import KafkaError
+from kbroker.protocol.generated.delete_records_response import (
+    DeleteRecordsPartitionResult,
+    DeleteRecordsResponse,
+    DeleteRecordsTopicResult,
+)
+from kbroker.replication.replica_manager import INTERNAL_TOPICS
+
+if TYPE_CHECKING:
+    from kbroker.handlers.context import RequestContext
+    from kbroker.protocol.generated.delete_records_request import DeleteRecordsPartition, DeleteRecordsRequest
+
+API_KEY = 21
+VERSIONS = (0, 2)
+
+_NO_LOW_WATERMARK = -1
+
+
+def handle(request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
+    return DeleteRecordsResponse(
+        0,
+        [
+            DeleteRecordsTopicResult(
+                topic.name, [_answer(context, topic.name, wanted) for wanted in topic.partitions]
+            )
+            for topic in request.topics
+        ],
+    )
+
+
+def _answer(context: RequestContext, topic: str, wanted: DeleteRecordsPartition) -> DeleteRecordsPartitionResult:
+    replicas = context.services.replicas
+    index = wanted.partition_index
+    try:
+        partition = replicas.partition(topic, index)
+        if topic in INTERNAL_TOPICS:
+            raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
+        low_watermark = replicas.delete_records(partition, wanted.offset)
+    except KafkaError as error:
+        return DeleteRecordsPartitionResult(index, _NO_LOW_WATERMARK, error.code)
+    return DeleteRecordsPartitionResult(index, low_watermark, errors.NONE)
