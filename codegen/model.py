@@ -120,6 +120,6 @@ class Message:
 
 def snake_case(name: str) -> str:
     """`ResultsByTopicV3AndBelow` → `results_by_topic_v3_and_below`."""
-    name = name.replace("KRaft", "Kraft")
+    name = re.sub(r"[Kk]Raft", "Kraft", name)
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
