@@ -42,6 +42,14 @@ def create_topic_request(topic: str, partitions: int, configs: dict[str, str] | 
     return frame(CREATE_TOPICS, 4, body + struct.pack(">i?", 30_000, False), flexible=False)
 
 
+def created_topic_error(answer: bytes) -> int:
+    """The error code of the one topic in a CreateTopics v4 response."""
+    # Throttle time, count, name, error code.
+    name_length: int = struct.unpack_from(">h", answer, 8)[0]
+    code: int = struct.unpack_from(">h", answer, 10 + name_length)[0]
+    return code
+
+
 def receive(connection: socket.socket) -> bytes:
     """One response without its length; ConnectionError when the peer is gone."""
     length = struct.unpack(">i", _exactly(connection, 4))[0]
