@@ -12,9 +12,11 @@ by the keys that `take_woken` hands out after each turn of the loop.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
+from kbroker.config.key import format_value
+from kbroker.config.topics import effective_topic_config
 from kbroker.log.config import log_config_from
 from kbroker.metadata.image import EMPTY, TOPIC
 from kbroker.protocol import errors
@@ -23,6 +25,7 @@ from kbroker.replication.partition import ACKS_ALL, Partition
 from kbroker.replication.statistics import TopicStatistics
 
 if TYPE_CHECKING:
+    from kbroker.config.settings import Config
     from kbroker.log.directory import LogDirectory
     from kbroker.log.partition_log import AppendInfo
     from kbroker.metadata.delta import MetadataDelta
@@ -32,9 +35,6 @@ _log = logging.getLogger(__name__)
 
 # (topic, partition index): also the key by which waiting operations are woken.
 PartitionName: TypeAlias = tuple[str, int]
-
-# A topic's own configs → every topic key with its value as text, by the broker's defaults.
-EffectiveConfig: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 # Topics that only the broker's own coordinators write to. Kafka: `Topic.isInternal`.
 INTERNAL_TOPICS = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
@@ -58,12 +58,12 @@ class HostedTopic:
 class ReplicaManager:
     """The way to every partition on this node."""
 
-    def __init__(self, node_id: int, directory: LogDirectory, effective_config: EffectiveConfig) -> None:
+    def __init__(self, node_id: int, directory: LogDirectory, config: Config) -> None:
         self.node_id = node_id
         self.directory = directory
         self.topics: dict[str, HostedTopic] = {}
         self.topics_by_id: dict[bytes, HostedTopic] = {}
-        self._effective_config = effective_config
+        self._config = config
         self._image: MetadataImage = EMPTY
         self._woken: set[PartitionName] = set()
         self._flush_due: dict[Partition, None] = {}
@@ -128,7 +128,7 @@ class ReplicaManager:
                 topic.failed.add(index)
 
     def _open(self, topic: HostedTopic, index: int) -> Partition:
-        values = self._effective_config(self._image.topic_configs(topic.name))
+        values = self._effective_config(topic.name)
         config = log_config_from(values)
         log = self.directory.logs.get((topic.name, index))
         if log is None:
@@ -162,19 +162,24 @@ class ReplicaManager:
             if topic is not None:
                 self._update_config(topic)
 
-    def update_configs(self) -> None:
+    def update_broker_config(self, config: Config) -> None:
         """The broker's defaults changed: give every log its config anew."""
+        self._config = config
         for topic in self.topics.values():
             self._update_config(topic)
 
     def _update_config(self, topic: HostedTopic) -> None:
-        values = self._effective_config(self._image.topic_configs(topic.name))
+        values = self._effective_config(topic.name)
         config = log_config_from(values)
         for partition in topic.partitions.values():
             partition.log.update_config(config)
             partition.min_insync_replicas = int(values["min.insync.replicas"])
             if partition.advance_high_watermark():
                 self._woken.add(partition.key)
+
+    def _effective_config(self, topic: str) -> dict[str, str]:
+        values = effective_topic_config(self._image.topic_configs(topic), self._config)
+        return {name: format_value(value) or "" for name, value in values.items()}
 
     # --- finding partitions ---------------------------------------------------------------------
 
