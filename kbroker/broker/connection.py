@@ -204,7 +204,7 @@ class Connection:
         if not self._answers:
             return True
         # Only Produces overlap, and only with Produces: so the first waiting answer tells of all.
-        return self._answers[0].api_key == _PRODUCE and view[position : position + 2] == b"\x00\x00"
+        return self._answers[0].api_key == _PRODUCE and bytes(view[position : position + 2]) == b"\x00\x00"
 
     def _must_pause(self) -> bool:
         if self.output_bytes > self._network.max_output_bytes:

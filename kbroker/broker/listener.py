@@ -58,18 +58,20 @@ def bind(name: str, host: str, port: int, advertised: tuple[str, int] | None) ->
     An empty host means every address, of both families. Raises BindError.
     """
     try:
-        infos = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise BindError(f"cannot resolve the host {host!r} of listener {name}: {error.strerror}") from error
+    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     if not host and socket.has_dualstack_ipv6():
         # One dual-stack socket takes both families.
-        infos = [info for info in infos if info[0] == socket.AF_INET6][:1] or infos
+        addresses = [entry for entry in addresses if entry[0] == socket.AF_INET6][:1] or addresses
     sockets: list[socket.socket] = []
     try:
-        for family, kind, protocol, _, address in dict.fromkeys(infos):
+        for family, address in addresses:
             # "localhost" with port 0 must not become two different ports.
-            chosen = (address[0], sockets[0].getsockname()[1], *address[2:]) if sockets else address
-            sockets.append(_bound_socket(family, kind, protocol, chosen, dual_stack=not host))
+            bound_port = sockets[0].getsockname()[1] if sockets else port
+            chosen = (address[0], bound_port, *address[2:])
+            sockets.append(_bound_socket(family, chosen, dual_stack=not host))
     except OSError as error:
         for sock in sockets:
             sock.close()
@@ -78,10 +80,8 @@ def bind(name: str, host: str, port: int, advertised: tuple[str, int] | None) ->
     return Listener(name, sockets, advertised)
 
 
-def _bound_socket(
-    family: int, kind: int, protocol: int, address: tuple[str | int, ...], *, dual_stack: bool
-) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
+def _bound_socket(family: int, address: tuple[str | int | bytes, ...], *, dual_stack: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

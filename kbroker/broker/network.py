@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 RECEIVE_BUFFER_BYTES = 256 << 10
 # A client that does not read what it asked for is not read from either.
 MAX_OUTPUT_BYTES = 4 << 20
-# Pipelined requests whose answers wait; Kafka allows a single one in progress.
-MAX_ANSWERS = 64
 
 
 class Route:
@@ -66,7 +64,7 @@ class NetworkState:
             self.max_frame_bytes, config.int("kbroker.unauthenticated.request.max.bytes")
         )
         self.max_output_bytes = MAX_OUTPUT_BYTES
-        self.max_answers = MAX_ANSWERS
+        self.max_answers = config.int("kbroker.connection.queue.max")
         self.max_connections = config.int("max.connections")
         self.max_connections_per_address = config.int("max.connections.per.ip")
         self.max_idle_ms = config.int("connections.max.idle.ms")

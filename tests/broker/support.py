@@ -36,6 +36,7 @@ class FakeConfig:
         "connections.max.idle.ms": 600_000,
         "kbroker.frame.timeout.ms": 60_000,
         "kbroker.queued.bytes.max": 150_000,
+        "kbroker.connection.queue.max": 64,
     }
 
     def int(self, key: str) -> int:
