@@ -12,19 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kbroker.metadata.image import TOPIC, BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage
+from kbroker.metadata.image import (
+    MIGRATING_DIRECTORY,
+    TOPIC,
+    BrokerImage,
+    Endpoint,
+    MetadataImage,
+    PartitionImage,
+    TopicImage,
+)
 from kbroker.metadata.records import RecordType
-from kbroker.protocol.primitives import ZERO_UUID
 
 # PartitionChangeRecord and BrokerRegistrationChangeRecord speak in differences.
 NO_LEADER_CHANGE = -2
 NO_RECOVERY_STATE_CHANGE = -1
 
-# Directory ids with a meaning of their own (Kafka: DirectoryId).
-MIGRATING_DIRECTORY = ZERO_UUID
 
-
-class CorruptMetadata(Exception):  # noqa: N818 - says what the log is
+class CorruptMetadata(Exception):
     """The log says something that its own past contradicts."""
 
 

@@ -28,6 +28,11 @@ NO_LEADER = -1
 RECOVERED = 0
 RECOVERING = 1
 
+# Directory ids with a meaning of their own (Kafka: DirectoryId).
+MIGRATING_DIRECTORY = bytes(16)
+UNASSIGNED_DIRECTORY = bytes(15) + b"\x01"
+LOST_DIRECTORY = bytes(15) + b"\x02"
+
 # ConfigResource.Type
 TOPIC = 2
 BROKER = 4
@@ -90,6 +95,13 @@ class BrokerImage(NamedTuple):
     def is_active(self) -> bool:
         """Neither fenced nor leaving: may lead and join an ISR."""
         return not self.fenced and not self.in_controlled_shutdown
+
+    def has_online_directory(self, directory: bytes) -> bool:
+        """Whether a replica assigned to `directory` is on a working disk; unassigned counts as such."""
+        if directory in (UNASSIGNED_DIRECTORY, MIGRATING_DIRECTORY):
+            return True
+        # Registrations of before 3.7 name no directories at all.
+        return directory != LOST_DIRECTORY and (not self.directories or directory in self.directories)
 
 
 class MetadataImage(NamedTuple):

@@ -52,15 +52,19 @@ class ApiMessageAndVersion(NamedTuple):
     version: int = 0
 
 
+def message_bytes(message: Any, version: int) -> bytes:
+    """The bare body of a generated message that holds no records."""
+    out: list[Part] = []
+    message.write(out, version)
+    return b"".join(out)  # type: ignore[arg-type]  # no file regions among them
+
+
 def encode_record(record: ApiMessageAndVersion) -> bytes:
     message, version = record
-    out: list[Part] = []
     frame = bytearray()
     for number in (_FRAME_VERSION, message.API_KEY, version):
         write_uvarint(frame, number)
-    out.append(frame)
-    message.write(out, version)
-    return b"".join(out)  # type: ignore[arg-type]  # records hold no file regions
+    return bytes(frame) + message_bytes(message, version)
 
 
 def decode_record(value: bytes | memoryview) -> ApiMessageAndVersion:
