@@ -6,7 +6,7 @@ from codegen.emit_read import read_function
 from codegen.emit_types import class_lines, default_name
 from codegen.emit_write import write_function
 from codegen.index import index_module
-from codegen.model import Message, Struct
+from codegen.model import EMPTY, Message, Struct
 from codegen.source import MESSAGE, Source, layout_name
 
 _INIT = '"""Generated classes, one module per message; find them through `protocol.messages`."""\n'
@@ -66,7 +66,7 @@ def _default_structs(message: Message) -> list[Struct]:
         field.struct
         for struct in message.structs
         for field in struct.fields
-        if field.type == "struct" and field.struct is not None and not field.can_be_null
+        if field.type == "struct" and field.struct is not None and field.default is EMPTY
     ]
 
 

@@ -149,8 +149,13 @@ class _Reader:
             self._struct(field.struct, variable)
             self._add(f"{target} = {variable}")
             return
-        self._flush_with("b", "count")
-        self._add("if count < 0:")
+        if self._version in field.tagged:
+            # A tagged struct's null is a varint, unlike a positional one's.
+            self._compact_length("count", "read_uvarint")
+            self._add("if count == 0:")
+        else:
+            self._flush_with("b", "count")
+            self._add("if count < 0:")
         self._add(f"    {target} = None")
         self._add("else:")
         self._source.indent += 1

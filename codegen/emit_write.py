@@ -155,7 +155,8 @@ class _Writer:
         run = self._run
         self._add(f"if {value} is None:")
         self._source.indent += 1
-        self._run = [*run, ("b", "-1")]
+        # A tagged struct's null is a varint, unlike a positional one's.
+        self._run = [*run, ("x", "") if self._version in field.tagged else ("b", "-1")]
         self.flush()
         self._source.indent -= 1
         self._add("else:")

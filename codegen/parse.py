@@ -1,7 +1,8 @@
 """Reads the vendored schemas into the model.
 
 Traps of the schemas: a field may give `taggedVersions` alone; defaults are
-strings or raw JSON values; a removed API has no valid versions; a struct is
+strings or raw JSON values, but null only as the string "null" (a raw one says
+nothing: the default is an empty array or struct, as in Kafka); a removed API has no valid versions; a struct is
 defined where it is used, or once in `commonStructs`.
 """
 
@@ -71,7 +72,7 @@ class _Parser:
             nullable=nullable,
             tagged=tagged,
             tag=spec.get("tag", -1),
-            default=_default(kind, spec.get("default"), "default" in spec, not nullable.empty),
+            default=_default(kind, spec.get("default"), not nullable.empty),
             ignorable=spec.get("ignorable", False),
             zero_copy=spec.get("zeroCopy", False) or kind == "records",
             never_compact=spec.get("flexibleVersions") == "none",
@@ -95,17 +96,14 @@ def _attribute(name: str) -> str:
     return attribute + "_" if keyword.iskeyword(attribute) else attribute
 
 
-def _default(kind: str, text: Any, given: bool, can_be_null: bool) -> Any:
-    if kind in ("array", "struct", "records", "bytes"):
-        assert not given or text in (None, "null", ""), text
-        if (given and text in (None, "null")) or (kind == "records" and can_be_null):
-            return None
-        return b"" if kind in ("records", "bytes") else EMPTY
+def _default(kind: str, text: Any, can_be_null: bool) -> Any:
+    if text == "null" or (kind == "records" and can_be_null):
+        return None
+    if kind in ("array", "struct", "records", "bytes", "uuid"):
+        assert not text, text
+        return {"array": EMPTY, "struct": EMPTY, "uuid": bytes(16)}.get(kind, b"")
     if kind == "string":
-        return None if given and text in (None, "null") else (text or "")
-    if kind == "uuid":
-        assert not given
-        return bytes(16)
+        return text or ""
     if kind == "bool":
         return text in (True, "true")
     if kind == "float64":

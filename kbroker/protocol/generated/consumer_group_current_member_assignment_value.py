@@ -42,11 +42,11 @@ class TopicPartitions(Struct):
         self,
         topic_id: bytes = ZERO_UUID,
         partitions: list[int] = UNSET,
-        assignment_epochs: list[int] | None = None,
+        assignment_epochs: list[int] | None = UNSET,
     ) -> None:
         self.topic_id = topic_id
         self.partitions = [] if partitions is UNSET else partitions
-        self.assignment_epochs = assignment_epochs
+        self.assignment_epochs = [] if assignment_epochs is UNSET else assignment_epochs
 
 
 class ConsumerGroupCurrentMemberAssignmentValue(Message):
@@ -83,13 +83,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupCurrentMemb
     count -= 1
     if not 0 <= 18 * count <= end - position:
         raise DecodeError("bad length of ConsumerGroupCurrentMemberAssignmentValue.assigned_partitions")
-    budget -= 121 * count + 64
+    budget -= 185 * count + 64
     if budget < 0:
         raise over_budget()
     assigned_partitions: list[TopicPartitions] = []
     for _ in range(count):
         topic_partitions = new(TopicPartitions)
-        topic_partitions.assignment_epochs = None
+        topic_partitions.assignment_epochs = []
         topic_partitions.topic_id, count = unpack_uB(buffer, position)
         position += 17
         if count > 127:
@@ -137,13 +137,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupCurrentMemb
     count -= 1
     if not 0 <= 18 * count <= end - position:
         raise DecodeError("bad length of ConsumerGroupCurrentMemberAssignmentValue.partitions_pending_revocation")
-    budget -= 121 * count + 64
+    budget -= 185 * count + 64
     if budget < 0:
         raise over_budget()
     partitions_pending_revocation: list[TopicPartitions] = []
     for _ in range(count):
         topic_partitions2 = new(TopicPartitions)
-        topic_partitions2.assignment_epochs = None
+        topic_partitions2.assignment_epochs = []
         topic_partitions2.topic_id, count = unpack_uB(buffer, position)
         position += 17
         if count > 127:
@@ -198,9 +198,12 @@ def write_v0(message: ConsumerGroupCurrentMemberAssignmentValue, out: list[Part]
     for topic_partitions in message.assigned_partitions:
         append(pack_u(topic_partitions.topic_id))
         append(compact_int32_array(topic_partitions.partitions))
-        if topic_partitions.assignment_epochs is not None:
+        if (topic_partitions.assignment_epochs is None or topic_partitions.assignment_epochs):
             assignment_epochs_parts: list[Part] = []
-            assignment_epochs_parts.append(compact_int32_array(topic_partitions.assignment_epochs))
+            if topic_partitions.assignment_epochs is None:
+                assignment_epochs_parts.append(b"\0")
+            else:
+                assignment_epochs_parts.append(compact_int32_array(topic_partitions.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts)))
             out.extend(assignment_epochs_parts)
         else:
@@ -210,9 +213,12 @@ def write_v0(message: ConsumerGroupCurrentMemberAssignmentValue, out: list[Part]
     for topic_partitions2 in message.partitions_pending_revocation:
         append(pack_u(topic_partitions2.topic_id))
         append(compact_int32_array(topic_partitions2.partitions))
-        if topic_partitions2.assignment_epochs is not None:
+        if (topic_partitions2.assignment_epochs is None or topic_partitions2.assignment_epochs):
             assignment_epochs_parts2: list[Part] = []
-            assignment_epochs_parts2.append(compact_int32_array(topic_partitions2.assignment_epochs))
+            if topic_partitions2.assignment_epochs is None:
+                assignment_epochs_parts2.append(b"\0")
+            else:
+                assignment_epochs_parts2.append(compact_int32_array(topic_partitions2.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts2)))
             out.extend(assignment_epochs_parts2)
         else:

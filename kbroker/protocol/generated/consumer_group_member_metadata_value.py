@@ -27,7 +27,6 @@ from kbroker.protocol.primitives import (
 
 new = object.__new__
 pack_BB = Layout(">BB").pack
-unpack_b = Layout(">b").unpack_from
 pack_bi = Layout(">bi").pack
 pack_biB = Layout(">biB").pack
 pack_i = Layout(">i").pack
@@ -60,6 +59,9 @@ class ClassicMemberMetadata(Struct):
         self.supported_protocols = [] if supported_protocols is UNSET else supported_protocols
 
 
+DEFAULT_CLASSIC_MEMBER_METADATA = ClassicMemberMetadata()
+
+
 class ConsumerGroupMemberMetadataValue(Message):
     __slots__ = FIELDS = ("instance_id", "rack_id", "client_id", "client_host", "subscribed_topic_names", "subscribed_topic_regex", "rebalance_timeout_ms", "server_assignor", "classic_member_metadata")
 
@@ -78,7 +80,7 @@ class ConsumerGroupMemberMetadataValue(Message):
         subscribed_topic_regex: str | None = "",
         rebalance_timeout_ms: int = -1,
         server_assignor: str | None = "",
-        classic_member_metadata: ClassicMemberMetadata | None = None,
+        classic_member_metadata: ClassicMemberMetadata | None = UNSET,
     ) -> None:
         self.instance_id = instance_id
         self.rack_id = rack_id
@@ -88,14 +90,14 @@ class ConsumerGroupMemberMetadataValue(Message):
         self.subscribed_topic_regex = subscribed_topic_regex
         self.rebalance_timeout_ms = rebalance_timeout_ms
         self.server_assignor = server_assignor
-        self.classic_member_metadata = classic_member_metadata
+        self.classic_member_metadata = ClassicMemberMetadata() if classic_member_metadata is UNSET else classic_member_metadata
 
 
 def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupMemberMetadataValue, int]:
     end = len(buffer)
     budget = BUDGET_FACTOR * (end - position) + BUDGET_BASE
     message = new(ConsumerGroupMemberMetadataValue)
-    message.classic_member_metadata = None
+    message.classic_member_metadata = ClassicMemberMetadata()
     count = buffer[position]
     position += 1
     if count > 127:
@@ -191,9 +193,11 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerGroupMemberMetad
         for _ in range(tags):
             tag, position, tag_end = read_tag(buffer, position, end)
             if tag == 0:
-                (count,) = unpack_b(buffer, position)
+                count = buffer[position]
                 position += 1
-                if count < 0:
+                if count > 127:
+                    count, position = read_uvarint(buffer, position - 1)
+                if count == 0:
                     message.classic_member_metadata = None
                 else:
                     classic_member_metadata = new(ClassicMemberMetadata)
@@ -291,21 +295,24 @@ def write_v0(message: ConsumerGroupMemberMetadataValue, out: list[Part], version
         count = len(data) + 1
         append(pack_iB(message.rebalance_timeout_ms, count) if count < 128 else pack_i(message.rebalance_timeout_ms) + string_length(count))
         append(data)
-    if message.classic_member_metadata is not None:
+    if message.classic_member_metadata != DEFAULT_CLASSIC_MEMBER_METADATA:
         classic_member_metadata_parts: list[Part] = []
-        classic_member_metadata = message.classic_member_metadata
-        count = len(classic_member_metadata.supported_protocols) + 1
-        classic_member_metadata_parts.append(pack_biB(1, classic_member_metadata.session_timeout_ms, count) if count < 128 else pack_bi(1, classic_member_metadata.session_timeout_ms) + uvarint(count))
-        for classic_protocol in classic_member_metadata.supported_protocols:
-            data = classic_protocol.name.encode()
-            count = len(data) + 1
-            classic_member_metadata_parts.append(ONE_BYTE[count] if count < 128 else string_length(count))
-            classic_member_metadata_parts.append(data)
-            count = len(classic_protocol.metadata) + 1
-            classic_member_metadata_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            classic_member_metadata_parts.append(classic_protocol.metadata)
+        if message.classic_member_metadata is None:
             classic_member_metadata_parts.append(b"\0")
-        classic_member_metadata_parts.append(b"\0")
+        else:
+            classic_member_metadata = message.classic_member_metadata
+            count = len(classic_member_metadata.supported_protocols) + 1
+            classic_member_metadata_parts.append(pack_biB(1, classic_member_metadata.session_timeout_ms, count) if count < 128 else pack_bi(1, classic_member_metadata.session_timeout_ms) + uvarint(count))
+            for classic_protocol in classic_member_metadata.supported_protocols:
+                data = classic_protocol.name.encode()
+                count = len(data) + 1
+                classic_member_metadata_parts.append(ONE_BYTE[count] if count < 128 else string_length(count))
+                classic_member_metadata_parts.append(data)
+                count = len(classic_protocol.metadata) + 1
+                classic_member_metadata_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
+                classic_member_metadata_parts.append(classic_protocol.metadata)
+                classic_member_metadata_parts.append(b"\0")
+            classic_member_metadata_parts.append(b"\0")
         append(pack_BB(1, 0) + uvarint(size_of(classic_member_metadata_parts)))
         out.extend(classic_member_metadata_parts)
     else:

@@ -41,11 +41,11 @@ class TaskIds(Struct):
         self,
         subtopology_id: str = "",
         partitions: list[int] = UNSET,
-        assignment_epochs: list[int] | None = None,
+        assignment_epochs: list[int] | None = UNSET,
     ) -> None:
         self.subtopology_id = subtopology_id
         self.partitions = [] if partitions is UNSET else partitions
-        self.assignment_epochs = assignment_epochs
+        self.assignment_epochs = [] if assignment_epochs is UNSET else assignment_epochs
 
 
 class StreamsGroupCurrentMemberAssignmentValue(Message):
@@ -90,13 +90,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
     count -= 1
     if not 0 <= 3 * count <= end - position:
         raise DecodeError("bad length of StreamsGroupCurrentMemberAssignmentValue.active_tasks")
-    budget -= 73 * count + 64
+    budget -= 137 * count + 64
     if budget < 0:
         raise over_budget()
     active_tasks: list[TaskIds] = []
     for _ in range(count):
         task_ids = new(TaskIds)
-        task_ids.assignment_epochs = None
+        task_ids.assignment_epochs = []
         count = buffer[position]
         position += 1
         if count > 127:
@@ -153,13 +153,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
     count -= 1
     if not 0 <= 3 * count <= end - position:
         raise DecodeError("bad length of StreamsGroupCurrentMemberAssignmentValue.standby_tasks")
-    budget -= 73 * count + 64
+    budget -= 137 * count + 64
     if budget < 0:
         raise over_budget()
     standby_tasks: list[TaskIds] = []
     for _ in range(count):
         task_ids2 = new(TaskIds)
-        task_ids2.assignment_epochs = None
+        task_ids2.assignment_epochs = []
         count = buffer[position]
         position += 1
         if count > 127:
@@ -216,13 +216,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
     count -= 1
     if not 0 <= 3 * count <= end - position:
         raise DecodeError("bad length of StreamsGroupCurrentMemberAssignmentValue.warmup_tasks")
-    budget -= 73 * count + 64
+    budget -= 137 * count + 64
     if budget < 0:
         raise over_budget()
     warmup_tasks: list[TaskIds] = []
     for _ in range(count):
         task_ids3 = new(TaskIds)
-        task_ids3.assignment_epochs = None
+        task_ids3.assignment_epochs = []
         count = buffer[position]
         position += 1
         if count > 127:
@@ -279,13 +279,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
     count -= 1
     if not 0 <= 3 * count <= end - position:
         raise DecodeError("bad length of StreamsGroupCurrentMemberAssignmentValue.active_tasks_pending_revocation")
-    budget -= 73 * count + 64
+    budget -= 137 * count + 64
     if budget < 0:
         raise over_budget()
     active_tasks_pending_revocation: list[TaskIds] = []
     for _ in range(count):
         task_ids4 = new(TaskIds)
-        task_ids4.assignment_epochs = None
+        task_ids4.assignment_epochs = []
         count = buffer[position]
         position += 1
         if count > 127:
@@ -342,13 +342,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
     count -= 1
     if not 0 <= 3 * count <= end - position:
         raise DecodeError("bad length of StreamsGroupCurrentMemberAssignmentValue.standby_tasks_pending_revocation")
-    budget -= 73 * count + 64
+    budget -= 137 * count + 64
     if budget < 0:
         raise over_budget()
     standby_tasks_pending_revocation: list[TaskIds] = []
     for _ in range(count):
         task_ids5 = new(TaskIds)
-        task_ids5.assignment_epochs = None
+        task_ids5.assignment_epochs = []
         count = buffer[position]
         position += 1
         if count > 127:
@@ -405,13 +405,13 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupCurrentMembe
     count -= 1
     if not 0 <= 3 * count <= end - position:
         raise DecodeError("bad length of StreamsGroupCurrentMemberAssignmentValue.warmup_tasks_pending_revocation")
-    budget -= 73 * count + 64
+    budget -= 137 * count + 64
     if budget < 0:
         raise over_budget()
     warmup_tasks_pending_revocation: list[TaskIds] = []
     for _ in range(count):
         task_ids6 = new(TaskIds)
-        task_ids6.assignment_epochs = None
+        task_ids6.assignment_epochs = []
         count = buffer[position]
         position += 1
         if count > 127:
@@ -478,9 +478,12 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
         append(compact_int32_array(task_ids.partitions))
-        if task_ids.assignment_epochs is not None:
+        if (task_ids.assignment_epochs is None or task_ids.assignment_epochs):
             assignment_epochs_parts: list[Part] = []
-            assignment_epochs_parts.append(compact_int32_array(task_ids.assignment_epochs))
+            if task_ids.assignment_epochs is None:
+                assignment_epochs_parts.append(b"\0")
+            else:
+                assignment_epochs_parts.append(compact_int32_array(task_ids.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts)))
             out.extend(assignment_epochs_parts)
         else:
@@ -493,9 +496,12 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
         append(compact_int32_array(task_ids2.partitions))
-        if task_ids2.assignment_epochs is not None:
+        if (task_ids2.assignment_epochs is None or task_ids2.assignment_epochs):
             assignment_epochs_parts2: list[Part] = []
-            assignment_epochs_parts2.append(compact_int32_array(task_ids2.assignment_epochs))
+            if task_ids2.assignment_epochs is None:
+                assignment_epochs_parts2.append(b"\0")
+            else:
+                assignment_epochs_parts2.append(compact_int32_array(task_ids2.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts2)))
             out.extend(assignment_epochs_parts2)
         else:
@@ -508,9 +514,12 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
         append(compact_int32_array(task_ids3.partitions))
-        if task_ids3.assignment_epochs is not None:
+        if (task_ids3.assignment_epochs is None or task_ids3.assignment_epochs):
             assignment_epochs_parts3: list[Part] = []
-            assignment_epochs_parts3.append(compact_int32_array(task_ids3.assignment_epochs))
+            if task_ids3.assignment_epochs is None:
+                assignment_epochs_parts3.append(b"\0")
+            else:
+                assignment_epochs_parts3.append(compact_int32_array(task_ids3.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts3)))
             out.extend(assignment_epochs_parts3)
         else:
@@ -523,9 +532,12 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
         append(compact_int32_array(task_ids4.partitions))
-        if task_ids4.assignment_epochs is not None:
+        if (task_ids4.assignment_epochs is None or task_ids4.assignment_epochs):
             assignment_epochs_parts4: list[Part] = []
-            assignment_epochs_parts4.append(compact_int32_array(task_ids4.assignment_epochs))
+            if task_ids4.assignment_epochs is None:
+                assignment_epochs_parts4.append(b"\0")
+            else:
+                assignment_epochs_parts4.append(compact_int32_array(task_ids4.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts4)))
             out.extend(assignment_epochs_parts4)
         else:
@@ -538,9 +550,12 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
         append(compact_int32_array(task_ids5.partitions))
-        if task_ids5.assignment_epochs is not None:
+        if (task_ids5.assignment_epochs is None or task_ids5.assignment_epochs):
             assignment_epochs_parts5: list[Part] = []
-            assignment_epochs_parts5.append(compact_int32_array(task_ids5.assignment_epochs))
+            if task_ids5.assignment_epochs is None:
+                assignment_epochs_parts5.append(b"\0")
+            else:
+                assignment_epochs_parts5.append(compact_int32_array(task_ids5.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts5)))
             out.extend(assignment_epochs_parts5)
         else:
@@ -553,9 +568,12 @@ def write_v0(message: StreamsGroupCurrentMemberAssignmentValue, out: list[Part],
         append(ONE_BYTE[count] if count < 128 else string_length(count))
         append(data)
         append(compact_int32_array(task_ids6.partitions))
-        if task_ids6.assignment_epochs is not None:
+        if (task_ids6.assignment_epochs is None or task_ids6.assignment_epochs):
             assignment_epochs_parts6: list[Part] = []
-            assignment_epochs_parts6.append(compact_int32_array(task_ids6.assignment_epochs))
+            if task_ids6.assignment_epochs is None:
+                assignment_epochs_parts6.append(b"\0")
+            else:
+                assignment_epochs_parts6.append(compact_int32_array(task_ids6.assignment_epochs))
             append(pack_BB(1, 0) + uvarint(size_of(assignment_epochs_parts6)))
             out.extend(assignment_epochs_parts6)
         else:

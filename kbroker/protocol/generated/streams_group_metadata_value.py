@@ -21,6 +21,7 @@ from kbroker.protocol.primitives import (
     skip_tagged_fields,
     string_length,
     Struct,
+    UNSET,
     uvarint,
 )
 
@@ -57,12 +58,12 @@ class StreamsGroupMetadataValue(Message):
         epoch: int = 0,
         metadata_hash: int = 0,
         validated_topology_epoch: int = -1,
-        last_assignment_configs: list[LastAssignmentConfig] | None = None,
+        last_assignment_configs: list[LastAssignmentConfig] | None = UNSET,
     ) -> None:
         self.epoch = epoch
         self.metadata_hash = metadata_hash
         self.validated_topology_epoch = validated_topology_epoch
-        self.last_assignment_configs = last_assignment_configs
+        self.last_assignment_configs = [] if last_assignment_configs is UNSET else last_assignment_configs
 
 
 def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupMetadataValue, int]:
@@ -70,7 +71,7 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupMetadataValu
     budget = BUDGET_FACTOR * (end - position) + BUDGET_BASE
     message = new(StreamsGroupMetadataValue)
     message.validated_topology_epoch = -1
-    message.last_assignment_configs = None
+    message.last_assignment_configs = []
     message.epoch, message.metadata_hash, tags = unpack_iqB(buffer, position)
     position += 13
     if tags:
@@ -131,25 +132,28 @@ def read_v0(buffer: memoryview, position: int) -> tuple[StreamsGroupMetadataValu
 def write_v0(message: StreamsGroupMetadataValue, out: list[Part], version: int) -> None:
     append = out.append
     append(pack_iq(message.epoch, message.metadata_hash))
-    if message.validated_topology_epoch != -1 or message.last_assignment_configs is not None:
-        tags = bool(message.validated_topology_epoch != -1) + bool(message.last_assignment_configs is not None)
+    if message.validated_topology_epoch != -1 or (message.last_assignment_configs is None or message.last_assignment_configs):
+        tags = bool(message.validated_topology_epoch != -1) + bool((message.last_assignment_configs is None or message.last_assignment_configs))
         append(ONE_BYTE[tags])
         if message.validated_topology_epoch != -1:
             append(pack_BBi(0, 4, message.validated_topology_epoch))
-        if message.last_assignment_configs is not None:
+        if (message.last_assignment_configs is None or message.last_assignment_configs):
             last_assignment_configs_parts: list[Part] = []
-            count = len(message.last_assignment_configs) + 1
-            last_assignment_configs_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
-            for last_assignment_config in message.last_assignment_configs:
-                data = last_assignment_config.key.encode()
-                count = len(data) + 1
-                last_assignment_configs_parts.append(ONE_BYTE[count] if count < 128 else string_length(count))
-                last_assignment_configs_parts.append(data)
-                data = last_assignment_config.value.encode()
-                count = len(data) + 1
-                last_assignment_configs_parts.append(ONE_BYTE[count] if count < 128 else string_length(count))
-                last_assignment_configs_parts.append(data)
+            if message.last_assignment_configs is None:
                 last_assignment_configs_parts.append(b"\0")
+            else:
+                count = len(message.last_assignment_configs) + 1
+                last_assignment_configs_parts.append(ONE_BYTE[count] if count < 128 else uvarint(count))
+                for last_assignment_config in message.last_assignment_configs:
+                    data = last_assignment_config.key.encode()
+                    count = len(data) + 1
+                    last_assignment_configs_parts.append(ONE_BYTE[count] if count < 128 else string_length(count))
+                    last_assignment_configs_parts.append(data)
+                    data = last_assignment_config.value.encode()
+                    count = len(data) + 1
+                    last_assignment_configs_parts.append(ONE_BYTE[count] if count < 128 else string_length(count))
+                    last_assignment_configs_parts.append(data)
+                    last_assignment_configs_parts.append(b"\0")
             append(pack_B(1) + uvarint(size_of(last_assignment_configs_parts)))
             out.extend(last_assignment_configs_parts)
     else:
