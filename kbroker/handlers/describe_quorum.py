@@ -1,0 +1,17 @@
+"""DescribeQuorum (55): voters, observers and offsets of the metadata log (KIP-595, KIP-836)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kbroker.handlers.context import RequestContext
+    from kbroker.protocol.generated.describe_quorum_request import DescribeQuorumRequest
+    from kbroker.protocol.generated.describe_quorum_response import DescribeQuorumResponse
+
+API_KEY = 55
+VERSIONS = (0, 2)
+
+
+def handle(request: DescribeQuorumRequest, context: RequestContext) -> DescribeQuorumResponse:
+    return context.services.controller.describe_quorum(request)

@@ -1,0 +1,118 @@
+"""Clusters made by hand, and requests through a handler of one of their brokers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kbroker.config import Config
+from kbroker.environment import Environment
+from kbroker.handlers.context import ConnectionFacts, Pending, RequestContext, Services
+from kbroker.metadata.image import BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage
+
+LISTENER = "PLAINTEXT"
+ONLINE_DIRECTORY = b"d" * 16
+
+
+class FixedClock:
+    def wall_ms(self) -> int:
+        return 1_700_000_000_000
+
+    def monotonic_ms(self) -> int:
+        return 1_000
+
+
+class CountingRandom:
+    """Every number in turn, so that a test sees a choice being made."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def uuid(self) -> bytes:
+        self.drawn += 1
+        return b"r" * 8 + self.drawn.to_bytes(8, "big")
+
+    def below(self, limit: int) -> int:
+        self.drawn += 1
+        return self.drawn % limit
+
+
+class Published:
+    """Whatever image the test puts here."""
+
+    def __init__(self, image: MetadataImage) -> None:
+        self.image = image
+
+
+def broker(
+    broker_id: int, *, fenced: bool = False, rack: str | None = None, listener: str = LISTENER
+) -> BrokerImage:
+    return BrokerImage(
+        broker_id,
+        epoch=broker_id,
+        incarnation_id=bytes(16),
+        endpoints={listener: Endpoint(f"host{broker_id}", 9090 + broker_id, 0)},
+        features={},
+        rack=rack,
+        fenced=fenced,
+        directories=(ONLINE_DIRECTORY,),
+    )
+
+
+def partition(*replicas: int, leader: int | None = None, epoch: int = 0, **rest: Any) -> PartitionImage:
+    rest.setdefault("isr", replicas)
+    rest.setdefault("directories", (ONLINE_DIRECTORY,) * len(replicas))
+    return PartitionImage(
+        replicas, leader=replicas[0] if leader is None else leader, leader_epoch=epoch, **rest
+    )
+
+
+def topic(name: str, *partitions: PartitionImage) -> TopicImage:
+    return TopicImage(name, topic_id(name), dict(enumerate(partitions or (partition(1),))))
+
+
+def topic_id(name: str) -> bytes:
+    return name.encode()[:16].ljust(16, b".")
+
+
+def image(
+    brokers: tuple[BrokerImage, ...] = (),
+    topics: tuple[TopicImage, ...] = (),
+    configs: Mapping[tuple[int, str], Mapping[str, str]] | None = None,
+    features: Mapping[str, int] | None = None,
+) -> MetadataImage:
+    return MetadataImage(
+        offset=77,
+        epoch=1,
+        brokers={one.id: one for one in brokers or (broker(1),)},
+        topics={one.name: one for one in topics},
+        topics_by_id={one.id: one for one in topics},
+        configs=configs or {},
+        features=features or {},
+    )
+
+
+def services(
+    published: MetadataImage, settings: Mapping[str, str] | None = None, mode: str = "dev"
+) -> Services:
+    """Broker 1 with this image; nothing behind it that could change it."""
+    made = Services()
+    made.node_id = 1
+    made.cluster_id = "the-cluster"
+    made.config = Config.from_sources(settings or {}, mode=mode)
+    made.environment = Environment(FixedClock(), CountingRandom(), None)  # type: ignore[arg-type]
+    made.metadata = Published(published)
+    return made
+
+
+def context(made: Services, api_key: int, version: int, listener: str = LISTENER) -> RequestContext:
+    facts = ConnectionFacts(listener, ("10.0.0.1", 9092), ("10.0.0.9", 50_000), None)
+    return RequestContext(api_key, version, 1, "test", facts, made)
+
+
+def now(answer: Any) -> Any:
+    """The answer itself; one that had to wait must be there by now."""
+    if isinstance(answer, Pending):
+        assert answer.done
+        return answer.value
+    return answer
