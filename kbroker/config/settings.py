@@ -150,6 +150,7 @@ class Config(Values):
         _drop_empty_lists(settings)
         check_values(settings)
         static = {name: setting.value for name, setting in settings.items()}
+        _share_node_id(static)
         mode = static.get("kbroker.mode", "dev").strip()
         config = cls(static, mode, _defaults(mode, static))
         config.listeners = _check_listeners(config)
@@ -244,12 +245,20 @@ def _drop_empty_lists(settings: dict[str, Setting]) -> None:
             del settings[name]
 
 
+def _share_node_id(static: dict[str, str]) -> None:
+    """Two names of one setting (Kafka: `populateSynonyms`)."""
+    if int(static.get("broker.id", -1)) >= 0:
+        static.setdefault("node.id", static["broker.id"])
+    else:
+        static.pop("broker.id", None)
+    if "node.id" in static:
+        static.setdefault("broker.id", static["node.id"])
+
+
 def _defaults(mode: str, static: Mapping[str, str]) -> dict[str, str]:
     """The mode's defaults, and those that follow from another explicit key."""
     defaults = dict(MODE_DEFAULTS[mode])
-    if "broker.id" in static and int(static["broker.id"]) >= 0:
-        defaults["node.id"] = static["broker.id"]
-    defaults["broker.id"] = static.get("node.id", defaults["node.id"])
+    defaults["broker.id"] = defaults["node.id"]
     if "log.dir" in static or "log.dirs" not in defaults:
         defaults["log.dirs"] = static.get("log.dir") or KEYS["log.dir"].default or ""
     queued_bytes = int(static.get("queued.max.request.bytes", "-1"))
@@ -282,7 +291,7 @@ def _listener_notices(config: Config) -> list[tuple[int, str]]:
 
 def _check_single_node(config: Config) -> None:
     """Refuse what only a cluster could honour."""
-    if config.int("broker.id") not in (-1, config.node_id):
+    if config.int("broker.id") != config.node_id:
         raise ConfigError(f"broker.id {config.int('broker.id')} and node.id {config.node_id} differ.")
     roles = config.list("process.roles")
     if sorted(set(roles)) != ["broker", "controller"]:
