@@ -18,8 +18,13 @@ Start = Callable[..., tuple[int, Config | None]]
 def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     """Runs the command with a broker that only says which configuration it got."""
     seen: list[Config] = []
+
+    def run_broker(config: Config) -> int:
+        seen.append(config)
+        return 0
+
     broker = types.ModuleType("kbroker.broker.broker")
-    vars(broker)["run"] = lambda config: seen.append(config) or 0
+    vars(broker)["run"] = run_broker
     monkeypatch.setitem(sys.modules, "kbroker.broker.broker", broker)
     monkeypatch.setattr("kbroker.logs.set_up", lambda log_format, level: None)
 
@@ -46,7 +51,8 @@ def test_options_beat_variables_beat_the_file(
     file.write_text("num.partitions=1\nmessage.max.bytes=1\ndefault.replication.factor=1\n")
     monkeypatch.setenv("KAFKA_NUM_PARTITIONS", "2")
     monkeypatch.setenv("KAFKA_MESSAGE_MAX_BYTES", "2")
-    _, config = start("--config", str(file), "-o", "num.partitions=3", "--mode", "kafka", "--log-format", "json")
+    options = ["-o", "num.partitions=3", "--mode", "kafka", "--log-format", "json"]
+    _, config = start("--config", str(file), *options)
     assert config is not None
     assert config.int("num.partitions") == 3
     assert config.int("message.max.bytes") == 2
