@@ -1,0 +1,416 @@
+"""One log directory: whose it is, which logs it has, what must survive it.
+
+    open    look, lock, say no in one sentence; nothing is touched but `.lock`
+    begin   first write: identity of a new directory, the clean-shutdown marker goes
+    load    open every partition's log
+    close   logs, checkpoints, last of all the marker
+
+    invariant  the marker exists only while nobody writes and nothing needs checking
+
+What may block is collected as work for the edge: flushes, removals, writeback.
+Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from kbroker.environment import Environment, File
+from kbroker.log.checkpoints import (
+    TopicPartition,
+    decode_clean_shutdown,
+    decode_offsets,
+    decode_partition_metadata,
+    decode_properties,
+    encode_clean_shutdown,
+    encode_offsets,
+    encode_partition_metadata,
+    encode_properties,
+)
+from kbroker.log.config import LogConfig
+from kbroker.log.partition_log import PartitionLog
+from kbroker.log.recovery import LogLoader
+from kbroker.protocol.primitives import uuid_to_text
+
+logger = logging.getLogger(__name__)
+
+META_PROPERTIES = "meta.properties"
+LOCK = ".lock"
+CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
+PARTITION_METADATA = "partition.metadata"
+RECOVERY_POINTS = "recovery-point-offset-checkpoint"
+HIGH_WATERMARKS = "replication-offset-checkpoint"
+LOG_STARTS = "log-start-offset-checkpoint"
+METADATA_TOPIC = "__cluster_metadata"
+
+_DELETE_SUFFIX = "-delete"
+_ASIDE_SUFFIXES = ("-delete", "-future", "-stray")
+_MAX_NAME = 255
+# Versions of meta.properties that Apache Kafka 4 writes.
+_META_VERSION = "1"
+
+Progress = Callable[[int, int], None]
+
+
+class LogDirectoryError(Exception):
+    """Why this directory can't be used, in one sentence for a person."""
+
+
+class LogDirectory:
+    """The logs below one path. `open` makes one; `load` fills it."""
+
+    def __init__(
+        self, environment: Environment, path: str, meta: Mapping[str, str], unlock: Callable[[], None]
+    ) -> None:
+        self.path = path
+        self.cluster_id = meta["cluster.id"]
+        self.directory_id = meta["directory.id"]
+        self.node_id = int(meta["node.id"])
+        # The broker epoch of the last clean stop; None after any other.
+        self.clean_broker_epoch: int | None = None
+        self.was_clean = False
+        self.is_new = False
+        self.offline_because: OSError | None = None
+        self.logs: dict[TopicPartition, PartitionLog] = {}
+        self._environment = environment
+        self._disk = environment.disk
+        self._meta = meta
+        self._unlock = unlock
+        self._begun = False
+        self._recovery_points: dict[TopicPartition, int] = {}
+        self._high_watermarks: dict[TopicPartition, int] = {}
+        self._log_starts: dict[TopicPartition, int] = {}
+        self._metadata_logs: list[PartitionLog] = []
+        self._flush_requests: dict[PartitionLog, None] = {}
+        self._discarded: list[tuple[int, str]] = []
+        self._writebacks: list[tuple[File, int, int]] = []
+
+    # --- opening
+
+    @classmethod
+    def open(
+        cls, environment: Environment, path: str, *, node_id: int, cluster_id: str | None = None
+    ) -> "LogDirectory":
+        """Take possession of `path`; LogDirectoryError says in one sentence why it can't be."""
+        disk = environment.disk
+        try:
+            disk.make_directory(path)
+            names = disk.list_directory(path)
+            meta = _read_meta(environment, path, names, node_id, cluster_id)
+            unlock = disk.lock(f"{path}/{LOCK}")
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise LogDirectoryError(f"The log directory {path} can't be used: {why}.") from error
+        if unlock is None:
+            raise LogDirectoryError(f"The log directory {path} is in use by another broker process.")
+        directory = cls(environment, path, meta, unlock)
+        directory.is_new = META_PROPERTIES not in names
+        if CLEAN_SHUTDOWN in names:
+            directory.was_clean = True
+            directory.clean_broker_epoch = decode_clean_shutdown(directory._read(CLEAN_SHUTDOWN) or b"")
+        directory._recovery_points = directory._read_offsets(RECOVERY_POINTS)
+        directory._high_watermarks = directory._read_offsets(HIGH_WATERMARKS)
+        directory._log_starts = directory._read_offsets(LOG_STARTS)
+        return directory
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return self._disk.read_bytes(f"{self.path}/{name}")
+        except FileNotFoundError:
+            return None
+
+    def _read_offsets(self, name: str) -> dict[TopicPartition, int]:
+        data = self._read(name)
+        if not data:
+            return {}
+        offsets = decode_offsets(data)
+        if offsets is None:
+            logger.warning("%s/%s is corrupt and is made anew", self.path, name)
+            return {}
+        return offsets
+
+    def begin(self) -> None:
+        """Before the first write: from here on only a clean stop makes the directory clean again."""
+        if self._begun:
+            return
+        self._begun = True
+        if self.is_new:
+            self._disk.write_atomically(f"{self.path}/{META_PROPERTIES}", encode_properties(self._meta))
+        if self.was_clean:
+            self._disk.remove(f"{self.path}/{CLEAN_SHUTDOWN}")
+            self._disk.sync_directory(self.path)
+
+    def open_metadata_log(self, config: LogConfig) -> PartitionLog:
+        """The log of the cluster's metadata, made if need be. It is in no checkpoint."""
+        from kbroker.protocol.primitives import METADATA_TOPIC_ID
+
+        self.begin()
+        name = f"{METADATA_TOPIC}-0"
+        if not self._disk.exists(f"{self.path}/{name}"):
+            self._make_log_directory(name, METADATA_TOPIC_ID)
+        log = self._open_log((METADATA_TOPIC, 0), config, METADATA_TOPIC_ID, lambda scanned: None)
+        self._metadata_logs.append(log)
+        return log
+
+    def load(
+        self, config_for: Callable[[str], LogConfig], progress: Progress = lambda done, total: None
+    ) -> None:
+        """Open all partitions; `progress` hears (bytes checked, bytes to check) after an unclean stop."""
+        self.begin()
+        found = []
+        for name in self._disk.list_directory(self.path):
+            if name.endswith(_DELETE_SUFFIX):
+                self._discarded.append((0, f"{self.path}/{name}"))
+            elif not name.endswith(_ASIDE_SUFFIXES):
+                key = parse_directory_name(name)
+                if key is not None and key[0] != METADATA_TOPIC:
+                    found.append(key)
+        total = 0 if self.was_clean else sum(map(self._bytes_to_check, found))
+        done = 0
+
+        def on_scanned(scanned: int) -> None:
+            nonlocal done
+            done += scanned
+            progress(min(done, total), total)
+
+        for key in found:
+            self._load_partition(key, config_for(key[0]), on_scanned)
+
+    def _bytes_to_check(self, key: TopicPartition) -> int:
+        """About how much of a partition lies behind its recovery point: whole segments."""
+        path = f"{self.path}/{key[0]}-{key[1]}"
+        names = [name for name in self._disk.list_directory(path) if name.endswith(".log")]
+        recovery_point = self._recovery_points.get(key, 0)
+        first = max((name for name in names if name[:20] <= f"{recovery_point:020d}"), default="")
+        return sum(self._disk.size(f"{path}/{name}") for name in names if name >= first)
+
+    def _load_partition(
+        self, key: TopicPartition, config: LogConfig, progress: Callable[[int], None]
+    ) -> None:
+        path = f"{self.path}/{key[0]}-{key[1]}"
+        data = self._read(f"{key[0]}-{key[1]}/{PARTITION_METADATA}")
+        topic_id = None if data is None else decode_partition_metadata(data)
+        if topic_id is None:
+            # As Kafka does: without its topic's id a log belongs to nobody.
+            logger.warning("%s has no readable %s: set aside as stray", path, PARTITION_METADATA)
+            self._rename_aside(f"{key[0]}-{key[1]}", "stray")
+            return
+        self.logs[key] = self._open_log(key, config, topic_id, progress)
+
+    def _open_log(
+        self, key: TopicPartition, config: LogConfig, topic_id: bytes, progress: Callable[[int], None]
+    ) -> PartitionLog:
+        now_ms = self._environment.clock.wall_ms()
+        path = f"{self.path}/{key[0]}-{key[1]}"
+        recovery_point = self._recovery_points.get(key, 0)
+        loader = LogLoader(
+            self._disk,
+            path,
+            config,
+            recovery_point=recovery_point,
+            log_start_offset=self._log_starts.get(key, 0),
+            clean=self.was_clean,
+            now_ms=now_ms,
+            progress=progress,
+        )
+        loaded = loader.load()
+        return PartitionLog(
+            self._environment,
+            self,
+            path,
+            key[0],
+            key[1],
+            topic_id,
+            config,
+            loaded,
+            recovery_point=loaded.log_end_offset if self.was_clean else recovery_point,
+            high_watermark=self._high_watermarks.get(key, 0),
+        )
+
+    # --- partitions come and go
+
+    def create(self, topic: str, partition: int, topic_id: bytes, config: LogConfig) -> PartitionLog:
+        """A new, empty log."""
+        key = (topic, partition)
+        assert key not in self.logs
+        self.begin()
+        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
+            checkpoint.pop(key, None)
+        try:
+            self._make_log_directory(f"{topic}-{partition}", topic_id)
+            log = self._open_log(key, config, topic_id, lambda scanned: None)
+        except OSError as error:
+            self.on_failure(error)
+            raise
+        self.logs[key] = log
+        return log
+
+    def _make_log_directory(self, name: str, topic_id: bytes) -> None:
+        """The directory with its id: not synced here, a lost empty log is made again."""
+        path = f"{self.path}/{name}"
+        self._disk.make_directory(path)
+        file = self._disk.open(f"{path}/{PARTITION_METADATA}", create=True)
+        file.truncate(0)
+        file.append(encode_partition_metadata(topic_id))
+        file.close()
+
+    def delete(self, log: PartitionLog) -> None:
+        """Rename the log's directory away now; its bytes go later, off the loop."""
+        name = self._set_aside(log, "delete")
+        now_ms = self._environment.clock.wall_ms()
+        self.discard([f"{self.path}/{name}"], log.config.file_delete_delay_ms, now_ms)
+
+    def mark_stray(self, log: PartitionLog) -> None:
+        """Nobody claims this log: keep its bytes under another name, for a person to decide."""
+        self._set_aside(log, "stray")
+
+    def _set_aside(self, log: PartitionLog, suffix: str) -> str:
+        key = (log.topic, log.partition)
+        del self.logs[key]
+        self._flush_requests.pop(log, None)
+        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
+            checkpoint.pop(key, None)
+        log.close(clean=False)
+        return self._rename_aside(f"{log.topic}-{log.partition}", suffix)
+
+    def _rename_aside(self, name: str, suffix: str) -> str:
+        ending = f".{self._environment.random.uuid().hex()}-{suffix}"
+        target = name[: _MAX_NAME - len(ending)] + ending
+        self._disk.rename(f"{self.path}/{name}", f"{self.path}/{target}")
+        return target
+
+    # --- checkpoints
+
+    def checkpoint_high_watermarks(self) -> None:
+        self._write_offsets(HIGH_WATERMARKS, {key: log.high_watermark for key, log in self.logs.items()})
+
+    def checkpoint_recovery_points(self) -> None:
+        self._write_offsets(RECOVERY_POINTS, {key: log.flushed_offset for key, log in self.logs.items()})
+
+    def checkpoint_log_starts(self) -> None:
+        starts = {
+            key: log.log_start_offset
+            for key, log in self.logs.items()
+            if log.log_start_offset > log.first_segment_base_offset
+        }
+        self._write_offsets(LOG_STARTS, starts)
+
+    def _write_offsets(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
+        if self.offline_because is None:
+            try:
+                self._disk.write_atomically(f"{self.path}/{name}", encode_offsets(offsets))
+            except OSError as error:
+                self.on_failure(error)
+
+    # --- what logs ask for (LogOwner), and what the edge takes
+
+    def on_failure(self, error: OSError) -> None:
+        if self.offline_because is None:
+            logger.error("The log directory %s is offline: %s", self.path, error)
+            self.offline_because = error
+        for log in (*self.logs.values(), *self._metadata_logs):
+            log.offline = True
+
+    def request_flush(self, log: PartitionLog) -> None:
+        self._flush_requests[log] = None
+
+    def take_flush_requests(self) -> list[PartitionLog]:
+        """Logs whose flush is due: `begin_flush` each, run the work off the loop, then `done`."""
+        requests = list(self._flush_requests)
+        self._flush_requests.clear()
+        return requests
+
+    def request_writeback(self, file: File, position: int, length: int) -> None:
+        self._writebacks.append((file, position, length))
+
+    def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
+        self._discarded += [(now_ms + delay_ms, path) for path in paths]
+
+    def take_chores(self, now_ms: int) -> list[Callable[[], None]]:
+        """Blocking work that is due: removing files, starting writeback. Run it off the loop."""
+        chores: list[Callable[[], None]] = [
+            lambda file=file, position=position, length=length: file.start_writeback(position, length)  # type: ignore[misc]
+            for file, position, length in self._writebacks
+        ]
+        self._writebacks.clear()
+        due = [path for at_ms, path in self._discarded if at_ms <= now_ms]
+        if due:
+            self._discarded = [(at_ms, path) for at_ms, path in self._discarded if at_ms > now_ms]
+            chores.append(lambda: self._remove(due))
+        return chores
+
+    def _remove(self, paths: list[str]) -> None:
+        for path in paths:
+            if path.endswith(_DELETE_SUFFIX):
+                self._disk.remove_tree(path)
+            else:
+                self._disk.remove(path)
+
+    def before_truncation(self, log: PartitionLog, offset: int) -> None:
+        self.checkpoint_recovery_points()
+
+    # --- closing
+
+    def close(self, *, clean: bool, broker_epoch: int = -1) -> None:
+        """Release everything. Only a clean close of a healthy directory leaves the marker."""
+        now_ms = self._environment.clock.wall_ms()
+        clean = clean and self._begun and self.offline_because is None
+        try:
+            for log in (*self.logs.values(), *self._metadata_logs):
+                log.close(clean=clean, now_ms=now_ms)
+            if clean:
+                self.checkpoint_recovery_points()
+                self.checkpoint_high_watermarks()
+                self.checkpoint_log_starts()
+                if self.offline_because is None:
+                    self._disk.write_atomically(
+                        f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(broker_epoch)
+                    )
+        finally:
+            self._unlock()
+
+
+def parse_directory_name(name: str) -> TopicPartition | None:
+    """(topic, partition) of a log's directory; the topic itself may contain dashes."""
+    topic, dash, partition = name.rpartition("-")
+    if not topic or not dash or not partition.isdecimal() or not partition.isascii():
+        return None
+    return topic, int(partition)
+
+
+def _read_meta(
+    environment: Environment, path: str, names: list[str], node_id: int, cluster_id: str | None
+) -> dict[str, str]:
+    """The identity of the directory: what is written there, or a new one where there is nothing at all."""
+    if META_PROPERTIES not in names:
+        strangers = [name for name in names if name not in (LOCK, "lost+found", f"{META_PROPERTIES}.tmp")]
+        if strangers:
+            raise LogDirectoryError(
+                f"The log directory {path} has no {META_PROPERTIES} and is not empty "
+                f"({strangers[0]}): it is not Kafka's, so it is left alone."
+            )
+        random = environment.random
+        return {
+            "version": _META_VERSION,
+            "cluster.id": uuid_to_text(random.uuid()) if cluster_id is None else cluster_id,
+            "node.id": str(node_id),
+            "directory.id": uuid_to_text(random.uuid()),
+        }
+    meta = decode_properties(environment.disk.read_bytes(f"{path}/{META_PROPERTIES}"))
+    _check_meta(path, meta, node_id, cluster_id)
+    return meta
+
+
+def _check_meta(path: str, meta: Mapping[str, str], node_id: int, cluster_id: str | None) -> None:
+    where = f"The log directory {path}"
+    version = meta.get("version")
+    if version != _META_VERSION:
+        raise LogDirectoryError(
+            f"{where} has {META_PROPERTIES} of version {version}, this broker knows version {_META_VERSION}."
+        )
+    for key in ("cluster.id", "node.id", "directory.id"):
+        if not meta.get(key):
+            raise LogDirectoryError(f"{where} has no {key} in its {META_PROPERTIES}.")
+    if meta["node.id"] != str(node_id):
+        raise LogDirectoryError(f"{where} belongs to node {meta['node.id']}, not to node {node_id}.")
+    if cluster_id is not None and meta["cluster.id"] != cluster_id:
+        raise LogDirectoryError(f"{where} belongs to cluster {meta['cluster.id']}, not to {cluster_id}.")

@@ -1,0 +1,703 @@
+"""One partition's log: append, truncate, delete, flush.
+
+    log_start_offset ≤ last_stable_offset ≤ high_watermark ≤ log_end_offset
+    flushed_offset   ≤ log_end_offset       what an unclean stop need not check
+    offline          after a failed write or fsync: every call answers 56
+
+Reading is in `reader.py`, starting up in `recovery.py`. An append is one step:
+checked, written, noted; if the write fails, nothing has changed. Kafka:
+`UnifiedLog`, `LocalLog`.
+"""
+
+import errno
+import logging
+from collections.abc import Iterator
+from enum import Enum
+from typing import Protocol
+
+from kbroker.environment import Environment, File
+from kbroker.log.checkpoints import encode_epochs
+from kbroker.log.config import LogConfig
+from kbroker.log.flush import Flush
+from kbroker.log.index import AbortedTransaction
+from kbroker.log.reader import (
+    Read,
+    TimestampedOffset,
+    iterate_batches,
+    max_timestamp_offset,
+    offset_for_timestamp,
+    read_region,
+)
+from kbroker.log.recovery import (
+    DELETED_SUFFIX,
+    EPOCHS_FILE,
+    LoadedLog,
+    marker_of,
+    newest_producers,
+    note_aborted,
+    replay_producers,
+)
+from kbroker.log.retention import count_deletable
+from kbroker.log.segment import MAX_RELATIVE_OFFSET, SNAPSHOT_SUFFIX, Segment, offset_name
+from kbroker.protocol.errors import (
+    CORRUPT_MESSAGE,
+    KAFKA_STORAGE_ERROR,
+    OFFSET_OUT_OF_RANGE,
+    RECORD_LIST_TOO_LARGE,
+    KafkaError,
+)
+from kbroker.records.batch import (
+    BatchHeader,
+    batch_crc_ok,
+    read_batch_header,
+    set_offset_and_leader_epoch,
+)
+from kbroker.records.batch import iterate_batches as split_batches
+from kbroker.records.validation import validate_produced
+
+logger = logging.getLogger(__name__)
+
+# Appends whose positions are remembered, so that a tail fetch looks nothing up.
+_RECENT_APPENDS = 32
+# How much is written before the kernel is asked to start writing it out.
+_WRITEBACK_BYTES = 16 * 1024 * 1024
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class AppendOrigin(Enum):
+    """Who appends as leader, and so what is checked."""
+
+    CLIENT = "client"
+    COORDINATOR = "coordinator"
+    RAFT = "raft"
+
+
+class LogOwner(Protocol):
+    """What a log asks of its log directory."""
+
+    def on_failure(self, error: OSError) -> None:
+        """The disk can't be trusted any more: all logs here are offline."""
+
+    def request_flush(self, log: "PartitionLog") -> None:
+        """Flush `log` soon, off the loop."""
+
+    def request_writeback(self, file: File, position: int, length: int) -> None:
+        """Begin writing this range out soon, off the loop."""
+
+    def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
+        """Remove these files after the delay, off the loop."""
+
+    def before_truncation(self, log: "PartitionLog", offset: int) -> None:
+        """Make durable that the recovery point of `log` is not behind `offset`."""
+
+
+class AppendInfo:
+    """What an append did."""
+
+    __slots__ = (
+        "duplicate",
+        "first_offset",
+        "flush_due",
+        "last_offset",
+        "log_append_time_ms",
+        "log_start_offset",
+    )
+
+    def __init__(
+        self,
+        first_offset: int,
+        last_offset: int,
+        log_append_time_ms: int,
+        log_start_offset: int,
+        duplicate: bool,
+        flush_due: bool,
+    ) -> None:
+        self.first_offset = first_offset
+        self.last_offset = last_offset
+        self.log_append_time_ms = log_append_time_ms
+        self.log_start_offset = log_start_offset
+        self.duplicate = duplicate
+        self.flush_due = flush_due
+
+
+class PartitionLog:
+    """The log of one topic partition in one directory."""
+
+    __slots__ = (
+        "_disk",
+        "_flush_due_from",
+        "_flushing",
+        "_high_watermark",
+        "_last_flush_ms",
+        "_names_changed",
+        "_owner",
+        "_random",
+        "_recent",
+        "_segments",
+        "_snapshots",
+        "_writeback_from",
+        "config",
+        "directory",
+        "flushed_offset",
+        "leader_epochs",
+        "log_end_offset",
+        "log_start_offset",
+        "offline",
+        "partition",
+        "producers",
+        "topic",
+        "topic_id",
+    )
+
+    def __init__(
+        self,
+        environment: Environment,
+        owner: LogOwner,
+        directory: str,
+        topic: str,
+        partition: int,
+        topic_id: bytes,
+        config: LogConfig,
+        loaded: LoadedLog,
+        *,
+        recovery_point: int,
+        high_watermark: int,
+    ) -> None:
+        self.directory = directory
+        self.topic = topic
+        self.partition = partition
+        self.topic_id = topic_id
+        self.config = config
+        self.offline = False
+        self.log_start_offset = loaded.log_start_offset
+        self.log_end_offset = loaded.log_end_offset
+        # What recovery checked lies in the page cache, maybe not on the disk.
+        self.flushed_offset = min(recovery_point, loaded.log_end_offset)
+        self.leader_epochs = loaded.epochs
+        self.producers = loaded.producers
+        self._disk = environment.disk
+        self._random = environment.random
+        self._owner = owner
+        self._segments = loaded.segments
+        self._snapshots = loaded.snapshots
+        self._high_watermark = min(max(high_watermark, self.log_start_offset), self.log_end_offset)
+        self.producers.on_high_watermark(self._high_watermark)
+        self._recent: dict[int, int] = {}
+        self._flushing = False
+        self._flush_due_from: int | None = None
+        self._last_flush_ms = environment.clock.wall_ms()
+        self._names_changed = False
+        self._writeback_from = self._segments.active.size
+
+    def __repr__(self) -> str:
+        return f"PartitionLog({self.topic}-{self.partition}, {self.log_start_offset}…{self.log_end_offset})"
+
+    # --- facts
+
+    @property
+    def high_watermark(self) -> int:
+        return self._high_watermark
+
+    @high_watermark.setter
+    def high_watermark(self, offset: int) -> None:
+        self._high_watermark = min(max(offset, self.log_start_offset), self.log_end_offset)
+        self.producers.on_high_watermark(self._high_watermark)
+
+    @property
+    def high_watermark_limit(self) -> int:
+        """How far the high watermark may go: not into what a due flush has not made durable."""
+        return self.log_end_offset if self._flush_due_from is None else self._flush_due_from
+
+    @property
+    def last_stable_offset(self) -> int:
+        """Where read_committed stops."""
+        unstable = self.producers.first_unstable_offset
+        if unstable is None or unstable >= self._high_watermark:
+            return self._high_watermark
+        return max(unstable, self.log_start_offset)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._segments.size_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        return self._segments.active.size == 0 and len(self._segments) == 1
+
+    @property
+    def segment_count(self) -> int:
+        return len(self._segments)
+
+    @property
+    def active_segment_base_offset(self) -> int:
+        return self._segments.active.base_offset
+
+    @property
+    def first_segment_base_offset(self) -> int:
+        return self._segments.first.base_offset
+
+    @property
+    def latest_epoch(self) -> int:
+        return self.leader_epochs.latest_epoch
+
+    def update_config(self, config: LogConfig) -> None:
+        self.config = config
+
+    def assign_epoch(self, leader_epoch: int) -> None:
+        """This replica leads from here on in `leader_epoch`."""
+        self.leader_epochs.assign(leader_epoch, self.log_end_offset)
+
+    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
+        return self.leader_epochs.end_offset_for(epoch, self.log_end_offset)
+
+    # --- appending
+
+    def append_as_leader(
+        self,
+        records: memoryview,
+        leader_epoch: int,
+        now_ms: int,
+        *,
+        origin: AppendOrigin = AppendOrigin.CLIENT,
+        produce_version: int = 13,
+    ) -> AppendInfo:
+        """Append one batch, giving it its offsets in place; KafkaError if it may not come in."""
+        self._check_online()
+        if records.readonly:
+            records = memoryview(bytearray(records))
+        is_client = origin is AppendOrigin.CLIENT
+        if is_client:
+            records, header = validate_produced(records, self.config.rules, now_ms, produce_version)
+        else:
+            header = read_batch_header(records)
+            assert header.size == len(records)
+        if len(records) > self.config.segment_bytes:
+            raise KafkaError(
+                RECORD_LIST_TOO_LARGE,
+                f"The batch has {len(records)} bytes, segment.bytes is {self.config.segment_bytes}",
+            )
+        first_offset = self.log_end_offset
+        header.base_offset = first_offset
+        header.partition_leader_epoch = leader_epoch
+        set_offset_and_leader_epoch(records, first_offset, leader_epoch)
+        if header.producer_id >= 0:
+            if is_client:
+                written = self.producers.duplicate_of(header)
+                if written is not None:
+                    return AppendInfo(
+                        written.first_offset,
+                        written.last_offset,
+                        written.timestamp,
+                        self.log_start_offset,
+                        True,
+                        self._flush_due_from is not None,
+                    )
+            self._check_producer(records, header, is_client)
+        self._write(records, header, now_ms)
+        return AppendInfo(
+            first_offset,
+            header.base_offset + header.last_offset_delta,
+            now_ms if self.config.rules.log_append_time and is_client else -1,
+            self.log_start_offset,
+            False,
+            self._flush_due_from is not None,
+        )
+
+    def append_as_follower(self, records: memoryview, now_ms: int, leader_epoch: int = 2**31 - 1) -> None:
+        """Append the leader's batches as they are; those of a newer epoch than `leader_epoch` wait."""
+        self._check_online()
+        for batch in split_batches(records):
+            header = read_batch_header(batch)
+            if not batch_crc_ok(batch):
+                raise KafkaError(CORRUPT_MESSAGE, f"The batch at offset {header.base_offset} fails its CRC")
+            # A leader whose log start lies within a batch sends that batch whole: the first may lie lower.
+            at_least = header.last_offset if self.is_empty else header.base_offset
+            if at_least < self.log_end_offset:
+                why = f"The batch at offset {header.base_offset} is before the log end {self.log_end_offset}"
+                raise KafkaError(OFFSET_OUT_OF_RANGE, why)
+            if header.partition_leader_epoch > leader_epoch:
+                return
+            self._write(batch, header, now_ms)
+
+    def _check_producer(self, batch: memoryview, header: BatchHeader, is_client: bool) -> None:
+        if header.is_control:
+            marker = marker_of(batch, header)
+            if marker is not None:
+                self.producers.check_marker(header.producer_id, header.producer_epoch, marker[1])
+        else:
+            self.producers.check(header, check_sequence=is_client)
+
+    def _write(self, batch: memoryview, header: BatchHeader, now_ms: int) -> None:
+        """The one place where a batch enters the log."""
+        segment = self._segments.active
+        try:
+            if self._must_roll(segment, header, len(batch), now_ms):
+                # Behind a gap the log end can be too far from the batch for a relative offset.
+                at_least = header.last_offset - MAX_RELATIVE_OFFSET
+                segment = self._roll(max(self.log_end_offset, at_least), now_ms)
+            position = segment.size
+            segment.append(batch, header)
+        except OSError as error:
+            raise self._write_failed(error) from error
+        previous_end = self.log_end_offset
+        base_offset = header.base_offset
+        self.log_end_offset = base_offset + header.last_offset_delta + 1
+        epoch = header.partition_leader_epoch
+        if epoch >= 0 and epoch != self.leader_epochs.latest_epoch:
+            self.leader_epochs.assign(epoch, base_offset)
+        recent = self._recent
+        recent[base_offset] = position
+        if len(recent) > _RECENT_APPENDS:
+            del recent[next(iter(recent))]
+        if header.producer_id >= 0:
+            self._note_producer(segment, batch, header)
+        self.producers.end_offset = self.log_end_offset
+        unflushed = self.log_end_offset - self.flushed_offset
+        if unflushed >= self.config.flush_messages and self._flush_due_from is None:
+            self._flush_due_from = previous_end
+            self._owner.request_flush(self)
+        if segment.size - self._writeback_from >= _WRITEBACK_BYTES:
+            start, self._writeback_from = self._writeback_from, segment.size
+            self._owner.request_writeback(segment.file, start, segment.size - start)
+
+    def _note_producer(self, segment: Segment, batch: memoryview, header: BatchHeader) -> None:
+        if not header.is_control:
+            self.producers.note(header)
+            return
+        marker = marker_of(batch, header)
+        if marker is not None:
+            entry = self.producers.note_marker(header, marker[1], aborted=marker[0])
+            if entry is not None:
+                note_aborted(segment, entry)
+
+    def _must_roll(self, segment: Segment, header: BatchHeader, size: int, now_ms: int) -> bool:
+        config = self.config
+        if segment.size + size > config.segment_bytes:
+            return segment.size > 0
+        if segment.size == 0:
+            return header.last_offset - segment.base_offset > MAX_RELATIVE_OFFSET
+        first = segment.first_batch_timestamp()
+        waited_ms = header.max_timestamp - first if first >= 0 else now_ms - segment.created_ms
+        if waited_ms > config.segment_ms - segment.roll_jitter_ms:
+            return True
+        if header.base_offset + header.last_offset_delta - segment.base_offset > MAX_RELATIVE_OFFSET:
+            return True
+        entries, time_entries = segment.index_entries
+        return entries >= config.max_index_entries or time_entries >= config.max_time_index_entries - 1
+
+    # --- rolling and flushing
+
+    def roll(self, now_ms: int) -> None:
+        """Begin a new segment at the log end, unless the active one is empty."""
+        self._check_online()
+        try:
+            self._roll(self.log_end_offset, now_ms)
+        except OSError as error:
+            raise self._write_failed(error) from error
+
+    def _roll(self, base_offset: int, now_ms: int) -> Segment:
+        active = self._segments.active
+        if active.base_offset == base_offset:
+            return active
+        active.seal()
+        self._write_snapshot(base_offset)
+        segment = self._make_segment(base_offset, now_ms)
+        self._segments.append(segment)
+        self._recent.clear()
+        self._writeback_from = 0
+        self._owner.request_flush(self)
+        return segment
+
+    def _make_segment(self, base_offset: int, now_ms: int) -> Segment:
+        segment = Segment(
+            self._disk,
+            self.directory,
+            base_offset,
+            0,
+            index_interval_bytes=self.config.index_interval_bytes,
+            created_ms=now_ms,
+            roll_jitter_ms=self._roll_jitter_ms(),
+        )
+        segment.create()
+        self._names_changed = True
+        return segment
+
+    def _roll_jitter_ms(self) -> int:
+        """So that partitions made at the same time do not all roll at the same time."""
+        limit = min(self.config.segment_jitter_ms, self.config.segment_ms)
+        return self._random.below(limit) if limit > 0 else 0
+
+    def _write_snapshot(self, offset: int) -> None:
+        """Save the producers at `offset`; CRC'd, so that it need not be written atomically."""
+        if self._snapshots and self._snapshots[-1] >= offset:
+            return
+        self._disk.remove(self._snapshot_path(offset))
+        file = self._disk.open(self._snapshot_path(offset), create=True)
+        file.append(self.producers.encode_snapshot())
+        file.close()
+        self._snapshots.append(offset)
+        self._names_changed = True
+
+    def _snapshot_path(self, offset: int) -> str:
+        return f"{self.directory}/{offset_name(offset)}{SNAPSHOT_SUFFIX}"
+
+    def flush_due(self, now_ms: int) -> bool:
+        """Whether flush.messages or flush.ms asks for a flush now."""
+        if self.offline or self.flushed_offset == self.log_end_offset:
+            return False
+        return self._flush_due_from is not None or now_ms - self._last_flush_ms >= self.config.flush_ms
+
+    def begin_flush(self, now_ms: int) -> Flush | None:
+        """Work that makes all that is here now durable; None if there is none, or some is under way."""
+        if self.offline or self._flushing or self.flushed_offset == self.log_end_offset:
+            return None
+        self._flushing = True
+        self._last_flush_ms = now_ms
+        segments = self._segments.from_floor(self.flushed_offset)
+        paths = []
+        for segment in segments[:-1]:
+            paths += segment.index_paths()
+        paths += [self._snapshot_path(offset) for offset in self._snapshots if offset > self.flushed_offset]
+        epochs = None
+        if self.leader_epochs.dirty:
+            epochs = (f"{self.directory}/{EPOCHS_FILE}", encode_epochs(self.leader_epochs.entries))
+            self.leader_epochs.dirty = False
+        directory = self.directory if self._names_changed else None
+        self._names_changed = False
+        return Flush(
+            self._disk,
+            self.log_end_offset,
+            [segment.file for segment in segments],
+            paths,
+            directory,
+            epochs,
+            self._on_flushed,
+        )
+
+    def _on_flushed(self, flush: Flush, error: BaseException | None) -> None:
+        self._flushing = False
+        if error is not None:
+            if not isinstance(error, OSError):
+                raise error
+            self._fail(error)
+            return
+        # A truncation may have come between.
+        self.flushed_offset = max(self.flushed_offset, min(flush.end_offset, self.log_end_offset))
+        if self._flush_due_from is not None:
+            if self.log_end_offset - self.flushed_offset >= self.config.flush_messages:
+                self._flush_due_from = self.flushed_offset
+                self._owner.request_flush(self)
+            else:
+                self._flush_due_from = None
+
+    def flush(self, now_ms: int) -> None:
+        """Flush here and now; for where nothing else runs. KafkaError(56) if it fails."""
+        self._check_online()
+        flush = self.begin_flush(now_ms)
+        if flush is None:
+            return
+        try:
+            flush.work()
+        except OSError as error:
+            flush.done(error)
+            raise _storage_error(str(error)) from error
+        flush.done(None)
+
+    def close(self, *, clean: bool, now_ms: int = 0) -> None:
+        """Release the files; `clean` writes all that a start would otherwise rebuild."""
+        if clean and not self.offline:
+            self._flushing = False
+            self.flush(now_ms)
+            self._segments.active.seal()
+            self._write_snapshot(self.log_end_offset)
+            self._write_epochs()
+        for segment in self._segments:
+            segment.close()
+
+    def _write_epochs(self) -> None:
+        if self.leader_epochs.dirty:
+            self._disk.write_atomically(
+                f"{self.directory}/{EPOCHS_FILE}", encode_epochs(self.leader_epochs.entries)
+            )
+            self.leader_epochs.dirty = False
+
+    # --- failures
+
+    def _check_online(self) -> None:
+        if self.offline:
+            raise _storage_error(f"The log directory of {self.topic}-{self.partition} is offline")
+
+    def _write_failed(self, error: OSError) -> KafkaError:
+        """A full disk refuses this write and nothing else; any other error takes the directory offline."""
+        logger.error("%s-%d: write failed: %s", self.topic, self.partition, error)
+        try:
+            self._segments.active.undo_partial_append()
+        except OSError as second:
+            self._fail(second)
+        else:
+            if error.errno not in _NO_SPACE:
+                self._fail(error)
+        return _storage_error(str(error))
+
+    def _fail(self, error: OSError) -> None:
+        self.offline = True
+        self._owner.on_failure(error)
+
+    # --- reading
+
+    def read(self, offset: int, max_bytes: int, upper_offset: int, *, at_least_one: bool = True) -> Read:
+        """Whole batches from `offset` up to `upper_offset` (exclusive), about `max_bytes` of them."""
+        self._check_online()
+        if not self.log_start_offset <= offset <= self.log_end_offset:
+            raise KafkaError(
+                OFFSET_OUT_OF_RANGE,
+                f"Offset {offset} is outside {self.log_start_offset}…{self.log_end_offset}",
+            )
+        if offset >= upper_offset:
+            return Read([], 0)
+        return read_region(
+            self._segments, self._recent, offset, max_bytes, upper_offset, self.log_end_offset, at_least_one
+        )
+
+    def iterate_batches(
+        self, from_offset: int, end_offset: int | None = None
+    ) -> Iterator[tuple[BatchHeader, memoryview]]:
+        """Each batch that ends at or behind `from_offset`, for replay; up to the log end of now."""
+        end_offset = self.log_end_offset if end_offset is None else end_offset
+        return iterate_batches(self._segments, from_offset, end_offset)
+
+    def aborted_transactions(self, from_offset: int, upper_offset: int) -> list[AbortedTransaction]:
+        """Those that overlap [from_offset, upper_offset)."""
+        found = []
+        for segment in self._segments.from_floor(from_offset):
+            for entry in segment.aborted():
+                if entry.last_offset >= from_offset and entry.first_offset < upper_offset:
+                    found.append(entry)
+                if entry.last_stable_offset >= upper_offset:
+                    return found
+        return found
+
+    def offset_for_timestamp(self, timestamp: int) -> TimestampedOffset | None:
+        """(offset, timestamp, leader epoch) of the first record at or after `timestamp`."""
+        self._check_online()
+        return offset_for_timestamp(
+            self._segments, timestamp, self.log_start_offset, self.config.rules.max_decompressed_bytes
+        )
+
+    def max_timestamp_offset(self) -> TimestampedOffset | None:
+        """The first record with the largest timestamp; None in an empty log."""
+        self._check_online()
+        return max_timestamp_offset(self._segments, self.config.rules.max_decompressed_bytes)
+
+    # --- deleting and truncating
+
+    def set_log_start_offset(self, offset: int, now_ms: int) -> None:
+        """Records before `offset` are gone for readers; their segments go with the next retention run."""
+        self._check_online()
+        if offset > self._high_watermark:
+            raise KafkaError(
+                OFFSET_OUT_OF_RANGE, f"Offset {offset} is beyond the high watermark {self._high_watermark}"
+            )
+        if offset > self.log_start_offset:
+            self.log_start_offset = offset
+            self.leader_epochs.truncate_from_start(offset)
+
+    def delete_old_segments(self, now_ms: int) -> int:
+        """Apply retention: files are renamed now and removed later. Returns how many segments went."""
+        if self.offline:
+            return 0
+        count = count_deletable(
+            self._segments,
+            self.config,
+            now_ms,
+            self.log_start_offset,
+            self._high_watermark,
+            self.log_end_offset,
+        )
+        if count == 0:
+            return 0
+        try:
+            if count == len(self._segments):
+                self._roll(self.log_end_offset, now_ms)
+            self._discard(self._segments.remove_first(count), now_ms)
+        except OSError as error:
+            self._fail(error)
+            return 0
+        self.set_log_start_offset(max(self.log_start_offset, self._segments.first.base_offset), now_ms)
+        return count
+
+    def _discard(self, segments: list[Segment], now_ms: int) -> None:
+        """Rename the files of `segments` and their snapshots, and have them removed later."""
+        renamed = []
+        for segment in segments:
+            segment.close()
+            paths = segment.paths()
+            if segment.base_offset in self._snapshots:
+                self._snapshots.remove(segment.base_offset)
+                paths.append(self._snapshot_path(segment.base_offset))
+            for path in paths:
+                try:
+                    self._disk.rename(path, path + DELETED_SUFFIX)
+                except FileNotFoundError:
+                    continue
+                renamed.append(path + DELETED_SUFFIX)
+        self._owner.discard(renamed, self.config.file_delete_delay_ms, now_ms)
+
+    def truncate_to(self, offset: int, now_ms: int) -> None:
+        """Forget everything from `offset` on."""
+        self._check_online()
+        if offset >= self.log_end_offset:
+            self.leader_epochs.truncate_from_end(offset)
+            return
+        if offset < self._segments.first.base_offset:
+            self.truncate_fully_and_start_at(offset, now_ms)
+            return
+        try:
+            self.flushed_offset = min(self.flushed_offset, offset)
+            self._owner.before_truncation(self, offset)
+            self._discard(self._segments.remove_from(offset), now_ms)
+            self._segments.active.truncate(offset)
+            self.log_end_offset = self._segments.active.next_offset()
+            self.leader_epochs.truncate_from_end(offset)
+            self._write_epochs()
+            self._after_truncation(now_ms)
+        except OSError as error:
+            self._fail(error)
+            raise _storage_error(str(error)) from error
+
+    def truncate_fully_and_start_at(self, offset: int, now_ms: int) -> None:
+        """Drop all and begin anew at `offset`: a follower whose leader's log starts behind its own end."""
+        self._check_online()
+        try:
+            self.flushed_offset = 0
+            self._owner.before_truncation(self, 0)
+            old = list(self._segments)
+            self._discard(old, now_ms)
+            self._segments.replace_all(self._make_segment(offset, now_ms))
+            self.log_start_offset = self.log_end_offset = self.flushed_offset = offset
+            self.leader_epochs.clear()
+            self._write_epochs()
+            self._after_truncation(now_ms)
+        except OSError as error:
+            self._fail(error)
+            raise _storage_error(str(error)) from error
+
+    def _after_truncation(self, now_ms: int) -> None:
+        """Bring what follows from the records to the new end."""
+        self._recent.clear()
+        self._flush_due_from = None
+        self._writeback_from = self._segments.active.size
+        while self._snapshots and self._snapshots[-1] > self.log_end_offset:
+            self._disk.remove(self._snapshot_path(self._snapshots.pop()))
+        self.producers = newest_producers(
+            self._disk, self.directory, self._snapshots, self.log_start_offset, self.config, now_ms
+        )
+        replay_producers(self._segments, self.producers, self.log_end_offset)
+        self.high_watermark = self._high_watermark
+
+    def remove_expired_producers(self, now_ms: int) -> None:
+        self.producers.remove_expired(now_ms, self.config.producer_id_expiration_ms)
+
+
+def _storage_error(why: str) -> KafkaError:
+    return KafkaError(KAFKA_STORAGE_ERROR, why)

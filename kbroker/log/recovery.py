@@ -1,0 +1,409 @@
+"""Opening the log of one partition, whatever state its directory is in.
+
+    after a clean stop   nothing is scanned: sizes, the last index entry, the
+                         few headers behind it
+    after any other      every batch from the recovery point on is checked;
+                         the log ends before the first bad one
+    always               what is derivable and missing or corrupt is rebuilt
+
+Nothing found here stops the start. Kafka: `LogLoader`.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+
+from kbroker.environment import Disk
+from kbroker.log.checkpoints import decode_epochs
+from kbroker.log.config import LogConfig
+from kbroker.log.index import AbortedTransaction
+from kbroker.log.leader_epochs import LeaderEpochs
+from kbroker.log.producer_state import ProducerStates
+from kbroker.log.scan import SWEEP_CHUNK, Scan
+from kbroker.log.segment import (
+    INDEX_SUFFIX,
+    LOG_SUFFIX,
+    SEGMENT_SUFFIXES,
+    SNAPSHOT_SUFFIX,
+    TXN_INDEX_SUFFIX,
+    DamagedBatch,
+    Segment,
+    offset_name,
+)
+from kbroker.log.segments import Segments
+from kbroker.protocol.errors import KafkaError
+from kbroker.records.batch import HEADER_SIZE, LENGTH_OVERHEAD, BatchHeader
+from kbroker.records.control import ABORT, COMMIT, control_type_of, end_txn_coordinator_epoch
+from kbroker.records.record import walk_records
+
+logger = logging.getLogger(__name__)
+
+EPOCHS_FILE = "leader-epoch-checkpoint"
+DELETED_SUFFIX = ".deleted"
+CLEANED_SUFFIX = ".cleaned"
+SWAP_SUFFIX = ".swap"
+TEMPORARY_SUFFIX = ".tmp"
+
+# Called with the bytes just scanned.
+Progress = Callable[[int], None]
+
+
+class LoadedLog:
+    """What was found, made consistent."""
+
+    __slots__ = ("epochs", "log_end_offset", "log_start_offset", "producers", "segments", "snapshots")
+
+    def __init__(
+        self,
+        segments: Segments,
+        epochs: LeaderEpochs,
+        producers: ProducerStates,
+        snapshots: list[int],
+        log_start_offset: int,
+        log_end_offset: int,
+    ) -> None:
+        self.segments = segments
+        self.epochs = epochs
+        self.producers = producers
+        self.snapshots = snapshots
+        self.log_start_offset = log_start_offset
+        self.log_end_offset = log_end_offset
+
+
+class LogLoader:
+    """Loads one directory; `recovery_point` is the offset below which all was flushed."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        config: LogConfig,
+        *,
+        recovery_point: int,
+        log_start_offset: int,
+        clean: bool,
+        now_ms: int,
+        progress: Progress,
+    ) -> None:
+        self._disk = disk
+        self._directory = directory
+        self._config = config
+        self._recovery_point = recovery_point
+        self._log_start_offset = log_start_offset
+        self._clean = clean
+        self._now_ms = now_ms
+        self._progress = progress
+        self._names: set[str] = set()
+
+    def load(self) -> LoadedLog:
+        self._names = set(self._disk.list_directory(self._directory))
+        self._finish_interrupted()
+        segments, end_offset = self._load_segments()
+        start_offset = max(self._log_start_offset, segments.first.base_offset)
+        if end_offset < start_offset:
+            logger.warning("%s ends at %d, before its start %d", self._directory, end_offset, start_offset)
+            for segment in segments:
+                self._remove_segment(segment)
+            segments, end_offset = Segments([self._new_segment(start_offset)]), start_offset
+        epochs = self._load_epochs(segments, start_offset, end_offset)
+        snapshots = self._snapshot_offsets(segments, end_offset)
+        producers = self._load_producers(segments, snapshots, start_offset, end_offset)
+        return LoadedLog(segments, epochs, producers, snapshots, start_offset, end_offset)
+
+    # --- files left by an interrupted stop
+
+    def _finish_interrupted(self) -> None:
+        """Drop what was being deleted or cleaned; finish the swaps that a cleaning had decided on."""
+        cleaned = [_offset_of(name) for name in self._names if name.endswith(CLEANED_SUFFIX)]
+        first_cleaned = min(cleaned, default=2**63)
+        for name in sorted(self._names):
+            undecided = name.endswith(SWAP_SUFFIX) and _offset_of(name) >= first_cleaned
+            if undecided or name.endswith((DELETED_SUFFIX, CLEANED_SUFFIX, TEMPORARY_SUFFIX)):
+                self._remove(name)
+        for name in sorted(self._names):
+            if name.endswith(LOG_SUFFIX + SWAP_SUFFIX):
+                self._remove_replaced_by(name)
+        for name in sorted(self._names):
+            if name.endswith(SWAP_SUFFIX):
+                target = name[: -len(SWAP_SUFFIX)]
+                self._disk.rename(self._path(name), self._path(target))
+                self._names.remove(name)
+                self._names.add(target)
+        bases = {name[: -len(LOG_SUFFIX)] for name in self._names if name.endswith(LOG_SUFFIX)}
+        for name in sorted(self._names):
+            stem, dot, suffix = name.partition(".")
+            if dot + suffix in SEGMENT_SUFFIXES and stem not in bases:
+                self._remove(name)
+
+    def _remove_replaced_by(self, swap: str) -> None:
+        """Remove the segments whose records the swapped-in one holds."""
+        base_offset = _offset_of(swap)
+        file = self._disk.open(self._path(swap))
+        scan = Scan(file, 0, file.size(), min_offset=base_offset, chunk_bytes=SWEEP_CHUNK)
+        for _ in scan:
+            pass
+        file.close()
+        for name in sorted(self._names):
+            stem, dot, suffix = name.partition(".")
+            if dot + suffix in SEGMENT_SUFFIXES and base_offset <= _offset_of(stem) < scan.next_offset:
+                self._remove(name)
+
+    def _path(self, name: str) -> str:
+        return f"{self._directory}/{name}"
+
+    def _remove(self, name: str) -> None:
+        self._disk.remove(self._path(name))
+        self._names.discard(name)
+
+    # --- segments
+
+    def _load_segments(self) -> tuple[Segments, int]:
+        bases = sorted(
+            offset for name in self._names if name.endswith(LOG_SUFFIX) and (offset := _offset_of(name)) >= 0
+        )
+        if not bases:
+            start = self._log_start_offset
+            return Segments([self._new_segment(start)]), start
+        segments = [self._segment(base) for base in bases]
+        for segment in segments[:-1]:
+            if f"{offset_name(segment.base_offset)}{INDEX_SUFFIX}" not in self._names and segment.size:
+                self._progress(0)
+                segment.rebuild_indexes()
+                segment.seal()
+        end_offset = self._end_of_clean(segments[-1]) if self._clean else self._recover(segments)
+        return Segments(segments), end_offset
+
+    def _segment(self, base_offset: int) -> Segment:
+        name = offset_name(base_offset)
+        segment = Segment(
+            self._disk,
+            self._directory,
+            base_offset,
+            self._disk.size(self._path(name + LOG_SUFFIX)),
+            index_interval_bytes=self._config.index_interval_bytes,
+            created_ms=self._now_ms,
+        )
+        txn_index = name + TXN_INDEX_SUFFIX
+        if txn_index not in self._names:
+            segment.has_no_aborted()
+        return segment
+
+    def _new_segment(self, base_offset: int) -> Segment:
+        segment = Segment(
+            self._disk,
+            self._directory,
+            base_offset,
+            0,
+            index_interval_bytes=self._config.index_interval_bytes,
+            created_ms=self._now_ms,
+        )
+        segment.create()
+        return segment
+
+    def _remove_segment(self, segment: Segment) -> None:
+        segment.close()
+        for path in segment.paths():
+            self._disk.remove(path)
+        self._disk.remove(self._path(offset_name(segment.base_offset) + SNAPSHOT_SUFFIX))
+        self._names.discard(offset_name(segment.base_offset) + SNAPSHOT_SUFFIX)
+
+    def _end_of_clean(self, active: Segment) -> int:
+        """The log end after a clean stop. Only a tail that contradicts the checkpoint is checked."""
+        end_offset = active.base_offset
+        position = active.tail_position()
+        try:
+            for _, header in active.batches_from(position):
+                end_offset = header.next_offset
+            if end_offset == self._recovery_point:
+                return end_offset
+        except DamagedBatch as damage:
+            logger.warning("%s: %s, after a clean stop", active.path, damage)
+        self._check(active, position)
+        return active.next_offset()
+
+    def _recover(self, segments: list[Segment]) -> int:
+        """Check from the recovery point on; the log ends before the first bad batch."""
+        first = 0
+        while first + 1 < len(segments) and segments[first + 1].base_offset <= self._recovery_point:
+            first += 1
+        for index in range(first, len(segments)):
+            whole = self._check(segments[index], self._position_to_check_from(segments[index]))
+            if not whole:
+                for later in segments[index + 1 :]:
+                    logger.warning("%s: %d bytes dropped, they follow damage", later.path, later.size)
+                    self._remove_segment(later)
+                del segments[index + 1 :]
+                break
+            if index + 1 < len(segments):
+                segments[index].seal()
+        return segments[-1].next_offset()
+
+    def _check(self, segment: Segment, position: int) -> bool:
+        """Check CRCs from `position` on and cut what is damaged; whether nothing was."""
+        size = segment.size
+        damage = segment.recover(position)
+        self._progress(size - position)
+        if damage is not None:
+            logger.warning(
+                "%s: %s at position %d, cut there; %d bytes dropped",
+                segment.path,
+                damage,
+                segment.size,
+                size - segment.size,
+            )
+        return damage is None
+
+    def _position_to_check_from(self, segment: Segment) -> int:
+        """Where the recovery point lies; the segment's start where that can't be right."""
+        if self._recovery_point <= segment.base_offset:
+            return 0
+        try:
+            position = segment.position_of(self._recovery_point)
+        except DamagedBatch:
+            return 0
+        return position if segment.next_offset() >= self._recovery_point else 0
+
+    # --- leader epochs
+
+    def _load_epochs(self, segments: Segments, start_offset: int, end_offset: int) -> LeaderEpochs:
+        entries = None
+        if EPOCHS_FILE in self._names:
+            entries = decode_epochs(self._disk.read_bytes(self._path(EPOCHS_FILE)))
+        if entries is None:
+            epochs = LeaderEpochs()
+            from_offset = start_offset
+        else:
+            epochs = LeaderEpochs(entries)
+            epochs.truncate_from_end(end_offset)
+            from_offset = end_offset if self._clean else self._recovery_point
+        for header in _epoch_changes(segments, from_offset, end_offset):
+            if header.partition_leader_epoch > epochs.latest_epoch:
+                epochs.assign(header.partition_leader_epoch, header.base_offset)
+        epochs.truncate_from_start(start_offset)
+        return epochs
+
+    # --- producers
+
+    def _snapshot_offsets(self, segments: Segments, end_offset: int) -> list[int]:
+        """Snapshots that can be used later; the others are removed."""
+        offsets = []
+        for name in sorted(self._names):
+            if name.endswith(SNAPSHOT_SUFFIX):
+                offset = _offset_of(name)
+                if segments.first.base_offset <= offset <= end_offset:
+                    offsets.append(offset)
+                else:
+                    self._remove(name)
+        return offsets
+
+    def _load_producers(
+        self, segments: Segments, snapshots: list[int], start_offset: int, end_offset: int
+    ) -> ProducerStates:
+        """The producers at `end_offset`; transaction indexes that can't be read are made anew with them."""
+        damaged = [segment.base_offset for segment in segments if not segment.check_aborted()]
+        usable = [offset for offset in snapshots if not damaged or offset <= damaged[0]]
+        states = newest_producers(
+            self._disk, self._directory, usable, start_offset, self._config, self._now_ms
+        )
+        replay_producers(segments, states, end_offset)
+        states.remove_expired(self._now_ms, self._config.producer_id_expiration_ms)
+        return states
+
+
+def newest_producers(
+    disk: Disk, directory: str, snapshots: list[int], start_offset: int, config: LogConfig, now_ms: int
+) -> ProducerStates:
+    """From the newest good one of `snapshots`; the bad ones are removed, from the list too."""
+    while snapshots:
+        offset = snapshots[-1]
+        path = f"{directory}/{offset_name(offset)}{SNAPSHOT_SUFFIX}"
+        try:
+            data = disk.read_bytes(path)
+        except FileNotFoundError:
+            data = b""
+        states = ProducerStates.decode_snapshot(data, offset, now_ms, config.producer_id_expiration_ms)
+        if states is not None:
+            return states
+        logger.warning("%s is corrupt: producers are learned from the log", path)
+        disk.remove(path)
+        snapshots.pop()
+    return ProducerStates(start_offset)
+
+
+def _offset_of(name: str) -> int:
+    """The offset a file is named by, -1 if it is not."""
+    stem = name.partition(".")[0]
+    return int(stem) if stem.isdecimal() and len(stem) == 20 else -1
+
+
+def _epoch_changes(segments: Segments, from_offset: int, end_offset: int) -> Iterator[BatchHeader]:
+    """Batches that may open a leader epoch: all of a segment, unless it begins and ends in the same one."""
+    if from_offset >= end_offset:
+        return
+    following = [*list(segments)[1:], None]
+    for segment, after in zip(segments, following, strict=True):
+        if segment.size == 0 or (after is not None and after.base_offset <= from_offset):
+            continue
+        try:
+            for index, (_, header) in enumerate(segment.batches_from(segment.position_of(from_offset))):
+                yield header
+                if index == 0 and after is not None and after.size and _opens_in(after, header):
+                    break
+        except DamagedBatch as damage:
+            logger.warning("%s: %s", segment.path, damage)
+
+
+def _opens_in(segment: Segment, header: BatchHeader) -> bool:
+    return segment.header_at(0).partition_leader_epoch == header.partition_leader_epoch
+
+
+def replay_producers(segments: Segments, states: ProducerStates, end_offset: int) -> None:
+    """Bring `states` up to `end_offset` by the batches behind its own end; fills transaction indexes."""
+    if states.end_offset >= end_offset:
+        return
+    for segment in segments.from_floor(states.end_offset):
+        try:
+            for position, header in segment.batches_from(segment.position_of(states.end_offset)):
+                if header.base_offset >= end_offset:
+                    break
+                if header.producer_id >= 0:
+                    _replay_batch(segment, position, header, states)
+        except DamagedBatch as damage:
+            logger.warning("%s: %s; producers behind it are unknown", segment.path, damage)
+    states.end_offset = end_offset
+
+
+def _replay_batch(segment: Segment, position: int, header: BatchHeader, states: ProducerStates) -> None:
+    if not header.is_control:
+        states.note(header)
+        return
+    batch = memoryview(segment.file.pread(header.batch_length + LENGTH_OVERHEAD, position))
+    marker = marker_of(batch, header)
+    if marker is None:
+        return
+    aborted, coordinator_epoch = marker
+    entry = states.note_marker(header, coordinator_epoch, aborted=aborted)
+    if entry is not None:
+        note_aborted(segment, entry)
+
+
+def note_aborted(segment: Segment, entry: AbortedTransaction) -> None:
+    """Add to the transaction index unless a replay finds it there already."""
+    known = segment.aborted()
+    if not known or known[-1].last_offset < entry.last_offset:
+        segment.append_aborted(entry)
+
+
+def marker_of(batch: memoryview, header: BatchHeader) -> tuple[bool, int] | None:
+    """(aborted, coordinator epoch) of an end-of-transaction marker; None for other control batches."""
+    if header.record_count == 0:
+        # Compaction leaves the bare header behind.
+        return None
+    try:
+        record = next(walk_records(batch[HEADER_SIZE:], header.record_count))
+        control_type = control_type_of(record)
+        if control_type not in (ABORT, COMMIT):
+            return None
+        return control_type == ABORT, end_txn_coordinator_epoch(record)
+    except KafkaError as error:
+        logger.warning("The control record at offset %d is malformed: %s", header.base_offset, error)
+        return None

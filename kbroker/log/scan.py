@@ -1,0 +1,108 @@
+"""Walking the batches of a file, trusting nothing in it.
+
+A scan ends at `end`, or where the bytes stop being batches; then `damage`
+says why and `position` where. Memory is bounded by the chunk size however
+large a batch claims to be.
+"""
+
+from collections.abc import Iterator
+
+from crc32c import crc32c
+
+from kbroker.environment import File
+from kbroker.records.batch import HEADER_SIZE, LENGTH_OVERHEAD, MAGIC, BatchHeader, read_batch_header
+
+# Enough for an index interval: look-ups rarely need a second read.
+LOOK_UP_CHUNK = 4096 + HEADER_SIZE
+SWEEP_CHUNK = 256 * 1024
+_CRC_FROM = 21
+
+
+class Scan:
+    """Iterate for (position, header) of each batch in [position, end)."""
+
+    __slots__ = (
+        "_check_crc",
+        "_chunk",
+        "_chunk_bytes",
+        "_chunk_start",
+        "_end",
+        "_file",
+        "damage",
+        "next_offset",
+        "position",
+    )
+
+    def __init__(
+        self,
+        file: File,
+        position: int,
+        end: int,
+        *,
+        min_offset: int,
+        check_crc: bool = False,
+        chunk_bytes: int = LOOK_UP_CHUNK,
+    ) -> None:
+        self.position = position
+        self.next_offset = min_offset
+        self.damage: str | None = None
+        self._file = file
+        self._end = end
+        self._check_crc = check_crc
+        self._chunk_bytes = chunk_bytes
+        self._chunk = b""
+        self._chunk_start = position
+
+    def __iter__(self) -> Iterator[tuple[int, BatchHeader]]:
+        while self.position < self._end:
+            header = self._header()
+            if header is None:
+                return
+            self.damage = self._damage_of(header)
+            if self.damage is not None:
+                return
+            position = self.position
+            self.position += header.batch_length + LENGTH_OVERHEAD
+            self.next_offset = header.base_offset + header.last_offset_delta + 1
+            yield position, header
+
+    def _header(self) -> BatchHeader | None:
+        at = self.position - self._chunk_start
+        if at + HEADER_SIZE > len(self._chunk):
+            wanted = min(self._chunk_bytes, self._end - self.position)
+            self._chunk = self._file.pread(wanted, self.position)
+            self._chunk_start = self.position
+            at = 0
+            if len(self._chunk) < HEADER_SIZE:
+                self.damage = "cut within a batch header"
+                return None
+        return read_batch_header(self._chunk, at)
+
+    def _damage_of(self, header: BatchHeader) -> str | None:
+        if header.magic != MAGIC:
+            return f"magic {header.magic}"
+        if header.batch_length < HEADER_SIZE - LENGTH_OVERHEAD:
+            return f"batch length {header.batch_length}"
+        if self.position + header.batch_length + LENGTH_OVERHEAD > self._end:
+            return "cut within a batch"
+        if header.base_offset < self.next_offset or header.last_offset_delta < 0:
+            return f"offset {header.base_offset} where at least {self.next_offset} was due"
+        if self._check_crc and self._crc(header) != header.crc:
+            return "CRC mismatch"
+        return None
+
+    def _crc(self, header: BatchHeader) -> int:
+        at = self.position - self._chunk_start
+        end = at + header.batch_length + LENGTH_OVERHEAD
+        if end <= len(self._chunk):
+            return int(crc32c(memoryview(self._chunk)[at + _CRC_FROM : end]))
+        crc = 0
+        position = self.position + _CRC_FROM
+        end = self.position + header.batch_length + LENGTH_OVERHEAD
+        while position < end:
+            piece = self._file.pread(min(self._chunk_bytes, end - position), position)
+            if not piece:
+                return -1
+            crc = crc32c(piece, crc)
+            position += len(piece)
+        return crc

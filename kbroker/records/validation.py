@@ -1,0 +1,216 @@
+"""What a leader checks before a client's batch gets an offset, in Kafka's order.
+
+    shape     one whole v2 batch; zstd from Produce v7 on
+    header    base offset 0, size, CRC, offset range and count, no control
+              bit, a sequence where there is a producer id
+    time      LogAppendTime flag, then before/after limits of the topic
+    records   only where the header can't decide: keys of a compacted topic,
+              timestamps under a set message.timestamp.before.max.ms
+
+Difference to Kafka: elsewhere records stay unread, so a malformed record in a
+batch with a valid CRC is accepted, and the header's max timestamp is believed.
+Kafka: `LogValidator`, `UnifiedLog.analyzeAndValidateRecords`.
+"""
+
+from collections.abc import Iterator
+
+from kbroker.protocol.errors import (
+    CORRUPT_MESSAGE,
+    INVALID_RECORD,
+    INVALID_TIMESTAMP,
+    MESSAGE_TOO_LARGE,
+    UNSUPPORTED_COMPRESSION_TYPE,
+    KafkaError,
+)
+from kbroker.records.batch import (
+    CONTROL_FLAG,
+    HEADER_SIZE,
+    LENGTH_OVERHEAD,
+    LOG_APPEND_TIME_FLAG,
+    MAGIC,
+    NO_TIMESTAMP,
+    BatchHeader,
+    batch_crc_ok,
+    frame_batch,
+    read_batch_header,
+    set_timestamp_type,
+)
+from kbroker.records.compression import ZSTD, compress, decompress
+from kbroker.records.record import Outline, walk_outlines
+
+# compression.type=producer: whatever the client chose stays.
+PRODUCER_CODEC = -1
+_NO_LIMIT_MS = 2**63 - 1
+_ZSTD_FROM_PRODUCE_VERSION = 7
+_MAX_ERRORS_NAMED = 3
+
+RecordError = tuple[int, str]
+
+
+class InvalidRecords(KafkaError):
+    """Single records at fault; `record_errors` holds (index in the batch, message) of each."""
+
+    def __init__(self, code: int, message: str, record_errors: list[RecordError]) -> None:
+        super().__init__(code, message)
+        self.record_errors = record_errors
+
+
+class ValidationRules:
+    """The topic configs that decide what is accepted."""
+
+    __slots__ = (
+        "compacted",
+        "compression_level",
+        "compression_type",
+        "log_append_time",
+        "max_decompressed_bytes",
+        "max_message_bytes",
+        "timestamp_after_max_ms",
+        "timestamp_before_max_ms",
+    )
+
+    def __init__(
+        self,
+        max_message_bytes: int = 1_048_588,
+        compacted: bool = False,
+        log_append_time: bool = False,
+        timestamp_before_max_ms: int = _NO_LIMIT_MS,
+        timestamp_after_max_ms: int = 3_600_000,
+        compression_type: int = PRODUCER_CODEC,
+        compression_level: int | None = None,
+        max_decompressed_bytes: int = 32 * 1024 * 1024,
+    ) -> None:
+        self.max_message_bytes = max_message_bytes
+        self.compacted = compacted
+        self.log_append_time = log_append_time
+        self.timestamp_before_max_ms = timestamp_before_max_ms
+        self.timestamp_after_max_ms = timestamp_after_max_ms
+        self.compression_type = compression_type
+        self.compression_level = compression_level
+        self.max_decompressed_bytes = max_decompressed_bytes
+
+
+def validate_produced(
+    batch: memoryview, rules: ValidationRules, now_ms: int, produce_version: int
+) -> tuple[memoryview, BatchHeader]:
+    """The batch to append and its header, time stamped; `batch` itself unless it had to be recompressed."""
+    header = _check_shape(batch, produce_version)
+    _check_header(batch, header, rules)
+    if rules.compacted:
+        _check_keys(batch, header, rules)
+    _settle_timestamps(batch, header, rules, now_ms)
+    if rules.compression_type not in (PRODUCER_CODEC, header.compression):
+        batch = _recompress(batch, header, rules)
+    return batch, header
+
+
+def _invalid(why: str) -> KafkaError:
+    return KafkaError(INVALID_RECORD, why)
+
+
+def _too_large(size: int, rules: ValidationRules) -> KafkaError:
+    limit = rules.max_message_bytes
+    return KafkaError(MESSAGE_TOO_LARGE, f"The batch has {size} bytes, max.message.bytes is {limit}")
+
+
+def _check_shape(batch: memoryview, produce_version: int) -> BatchHeader:
+    length = len(batch)
+    if length <= LENGTH_OVERHEAD + 4:
+        raise _invalid("A produce request must hold one record batch per partition")
+    if batch[16] != MAGIC:
+        raise _invalid(f"Record batches must have magic {MAGIC}, not {batch[16]}")
+    if length < HEADER_SIZE:
+        raise _invalid("The record batch is cut within its header")
+    header = read_batch_header(batch)
+    size = header.batch_length + LENGTH_OVERHEAD
+    if size != length:
+        if size < HEADER_SIZE:
+            raise KafkaError(CORRUPT_MESSAGE, "The record batch is smaller than its header")
+        if size > length:
+            raise _invalid("The record batch is cut")
+        raise _invalid("A produce request must hold exactly one record batch per partition")
+    if header.attributes & 7 == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
+        raise KafkaError(UNSUPPORTED_COMPRESSION_TYPE, f"Produce version {produce_version} may not use zstd")
+    return header
+
+
+def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> None:
+    if header.base_offset:
+        raise _invalid(f"The base offset of a produced batch must be 0, not {header.base_offset}")
+    if len(batch) > rules.max_message_bytes:
+        raise _too_large(len(batch), rules)
+    if not batch_crc_ok(batch):
+        raise KafkaError(CORRUPT_MESSAGE, "The CRC of the record batch does not match its content")
+    count = header.last_offset_delta + 1
+    if count <= 0 or header.record_count <= 0 or count != header.record_count:
+        raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
+    if header.attributes & CONTROL_FLAG:
+        raise _invalid("Clients may not write control records")
+    if header.producer_id >= 0 and header.base_sequence < 0:
+        raise _invalid(f"Producer {header.producer_id} sent the sequence number {header.base_sequence}")
+
+
+def _outlines(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> Iterator[Outline]:
+    payload = decompress(header.compression, batch[HEADER_SIZE:], rules.max_decompressed_bytes)
+    return walk_outlines(payload, header.record_count)
+
+
+def _check_keys(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> None:
+    errors = [
+        (index, "A compacted topic takes no message without a key")
+        for index, (_, _, has_key) in enumerate(_outlines(batch, header, rules))
+        if not has_key
+    ]
+    if errors:
+        named = ", ".join(f"{index}: {message}" for index, message in errors[:_MAX_ERRORS_NAMED])
+        raise InvalidRecords(INVALID_RECORD, f"{len(errors)} records were refused ({named})", errors)
+
+
+def _settle_timestamps(batch: memoryview, header: BatchHeader, rules: ValidationRules, now_ms: int) -> None:
+    """Refuse bad times; stamp a LogAppendTime topic's batch; clear a flag that only the broker may set."""
+    flagged = header.attributes & LOG_APPEND_TIME_FLAG
+    if flagged and (rules.log_append_time or header.max_timestamp == NO_TIMESTAMP):
+        message = "Only the broker may set the timestamp type LogAppendTime"
+        raise InvalidRecords(INVALID_TIMESTAMP, message, [(i, message) for i in range(header.record_count)])
+    if rules.log_append_time:
+        _stamp(batch, header, header.attributes | LOG_APPEND_TIME_FLAG, now_ms)
+        return
+    if (
+        header.max_timestamp - now_ms > rules.timestamp_after_max_ms
+        or rules.timestamp_before_max_ms != _NO_LIMIT_MS
+    ):
+        _check_timestamps(batch, header, rules, now_ms)
+    if flagged:
+        _stamp(batch, header, header.attributes & ~LOG_APPEND_TIME_FLAG, header.max_timestamp)
+
+
+def _stamp(batch: memoryview, header: BatchHeader, attributes: int, max_timestamp: int) -> None:
+    header.attributes = attributes
+    header.max_timestamp = max_timestamp
+    set_timestamp_type(batch, attributes, max_timestamp)
+
+
+def _check_timestamps(batch: memoryview, header: BatchHeader, rules: ValidationRules, now_ms: int) -> None:
+    earliest = now_ms - rules.timestamp_before_max_ms
+    latest = now_ms + rules.timestamp_after_max_ms
+    errors = []
+    for index, (_, delta, _) in enumerate(_outlines(batch, header, rules)):
+        timestamp = header.base_timestamp + delta
+        if header.attributes & LOG_APPEND_TIME_FLAG:
+            timestamp = header.max_timestamp
+        if timestamp != NO_TIMESTAMP and not earliest <= timestamp <= latest:
+            errors.append((index, f"Timestamp {timestamp} is outside [{earliest}, {latest}]"))
+    if errors or header.max_timestamp > latest:
+        raise InvalidRecords(
+            INVALID_TIMESTAMP, "One or more records have been rejected due to invalid timestamp", errors
+        )
+
+
+def _recompress(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> memoryview:
+    """The same records under the topic's codec; the records region needs no walk for that."""
+    payload = decompress(header.compression, batch[HEADER_SIZE:], rules.max_decompressed_bytes)
+    header.attributes = (header.attributes & ~7) | rules.compression_type
+    out = frame_batch(header, compress(rules.compression_type, payload, rules.compression_level))
+    if len(out) > rules.max_message_bytes:
+        raise _too_large(len(out), rules)
+    return memoryview(out)

@@ -1,0 +1,1 @@
+"""Stand-ins for the world: a disk in memory, a clock by hand, seeded chance."""
