@@ -73,7 +73,8 @@ def _validate(change: AlterableConfig, known: dict[str, str]) -> None:
             errors.INVALID_REQUEST, f"{word} operation is not allowed for the BROKER_LOGGER resource"
         )
     if operation not in (_SET, _DELETE):
-        raise KafkaError(errors.INVALID_REQUEST, f"Unknown operation type {operation}")
+        # As Kafka answers; INVALID_REQUEST would say more.
+        raise KafkaError(errors.UNKNOWN_SERVER_ERROR, f"Unknown operation type {operation}")
     if name not in known:
         raise KafkaError(errors.INVALID_CONFIG, f"Logger {name} does not exist!")
     if operation == _SET and change.value not in _LEVELS:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from kbroker.config import Config
+from kbroker.controller.controller import Controller
+from kbroker.controller.result import ControllerResult
 from kbroker.environment import Environment
 from kbroker.handlers.context import ConnectionFacts, Pending, RequestContext, Services
 from kbroker.metadata.image import BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage
+from kbroker.metadata.replay import Replay
+
+T = TypeVar("T")
 
 LISTENER = "PLAINTEXT"
 ONLINE_DIRECTORY = b"d" * 16
@@ -42,6 +47,47 @@ class Published:
 
     def __init__(self, image: MetadataImage) -> None:
         self.image = image
+
+
+class Channel:
+    """A real controller; `deliver` commits what was submitted, at once unless `holding`."""
+
+    def __init__(self, made: Services) -> None:
+        replay = Replay(made.metadata.image)
+        self.controller = Controller(1, made.cluster_id, made.config, made.environment.random, replay)
+        self.holding = False
+        self.submitted: list[tuple[Callable[[Controller, int], Any], Pending[Any]]] = []
+        self.records: list[Any] = []
+        self._services = made
+        self._static = made.config
+
+    def submit(self, operation: Callable[[Controller, int], ControllerResult[T]]) -> Pending[T]:
+        pending: Pending[T] = Pending()
+        self.submitted.append((operation, pending))
+        if not self.holding:
+            self.deliver()
+        return pending
+
+    def deliver(self) -> None:
+        """Carry out everything in order, publish the image, answer."""
+        submitted, self.submitted = self.submitted, []
+        answers = []
+        for operation, pending in submitted:
+            result = operation(self.controller, 1_000)
+            self.records += [record.message for record in result.records]
+            if result.records:
+                self.controller.replay(result.records, 1)
+            answers.append((pending, result.response))
+        published = self.controller.image
+        self._services.metadata = Published(published)
+        self._services.config = self._static.with_dynamic(
+            published.default_broker_configs, published.broker_configs(1)
+        )
+        for pending, response in answers:
+            pending.complete(response)
+
+    def describe_quorum(self, request: Any) -> Any:
+        raise NotImplementedError
 
 
 def broker(
@@ -88,21 +134,27 @@ def image(
         topics={one.name: one for one in topics},
         topics_by_id={one.id: one for one in topics},
         configs=configs or {},
-        features=features or {},
+        features=features or {"metadata.version": 30},
     )
 
 
 def services(
     published: MetadataImage, settings: Mapping[str, str] | None = None, mode: str = "dev"
 ) -> Services:
-    """Broker 1 with this image; nothing behind it that could change it."""
+    """Broker 1 with this image, and a controller that can change it."""
     made = Services()
     made.node_id = 1
     made.cluster_id = "the-cluster"
     made.config = Config.from_sources(settings or {}, mode=mode)
     made.environment = Environment(FixedClock(), CountingRandom(), None)  # type: ignore[arg-type]
     made.metadata = Published(published)
+    made.controller = Channel(made)
     return made
+
+
+def channel(made: Services) -> Channel:
+    assert isinstance(made.controller, Channel)
+    return made.controller
 
 
 def context(made: Services, api_key: int, version: int, listener: str = LISTENER) -> RequestContext:
