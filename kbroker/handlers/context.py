@@ -15,8 +15,28 @@ if TYPE_CHECKING:
     from kbroker.controller.result import ControllerResult
     from kbroker.environment import Environment
     from kbroker.metadata.image import BrokerImage, MetadataImage
+    from kbroker.protocol.generated.delete_groups_request import DeleteGroupsRequest
+    from kbroker.protocol.generated.delete_groups_response import DeleteGroupsResponse
+    from kbroker.protocol.generated.describe_groups_request import DescribeGroupsRequest
+    from kbroker.protocol.generated.describe_groups_response import DescribeGroupsResponse
     from kbroker.protocol.generated.describe_quorum_request import DescribeQuorumRequest
     from kbroker.protocol.generated.describe_quorum_response import DescribeQuorumResponse
+    from kbroker.protocol.generated.heartbeat_request import HeartbeatRequest
+    from kbroker.protocol.generated.heartbeat_response import HeartbeatResponse
+    from kbroker.protocol.generated.join_group_request import JoinGroupRequest
+    from kbroker.protocol.generated.join_group_response import JoinGroupResponse
+    from kbroker.protocol.generated.leave_group_request import LeaveGroupRequest
+    from kbroker.protocol.generated.leave_group_response import LeaveGroupResponse
+    from kbroker.protocol.generated.list_groups_request import ListGroupsRequest
+    from kbroker.protocol.generated.list_groups_response import ListGroupsResponse
+    from kbroker.protocol.generated.offset_commit_request import OffsetCommitRequest
+    from kbroker.protocol.generated.offset_commit_response import OffsetCommitResponse
+    from kbroker.protocol.generated.offset_delete_request import OffsetDeleteRequest
+    from kbroker.protocol.generated.offset_delete_response import OffsetDeleteResponse
+    from kbroker.protocol.generated.offset_fetch_request import OffsetFetchRequest
+    from kbroker.protocol.generated.offset_fetch_response import OffsetFetchResponse
+    from kbroker.protocol.generated.sync_group_request import SyncGroupRequest
+    from kbroker.protocol.generated.sync_group_response import SyncGroupResponse
     from kbroker.protocol.primitives import Part
     from kbroker.replication.fetch_session import FetchSessionCache
     from kbroker.replication.replica_manager import ReplicaManager
@@ -142,24 +162,55 @@ class MetadataView(Protocol):
 
 
 class GroupCoordinators(Protocol):
-    """Group requests in, responses out; each takes the generated request and the request's context.
+    """Group requests in, responses out, for groups whose coordinator is this broker.
 
-    Implemented by `broker.coordinator_driver`.
+    Topics carry both name and id; OffsetFetch has its groups as in the newest version.
+    Implemented by `broker.group_coordinators`.
     """
 
-    def join_group(self, request: Any, context: RequestContext) -> Any: ...
-    def sync_group(self, request: Any, context: RequestContext) -> Any: ...
-    def heartbeat(self, request: Any, context: RequestContext) -> Any: ...
-    def leave_group(self, request: Any, context: RequestContext) -> Any: ...
-    def offset_commit(self, request: Any, context: RequestContext) -> Any: ...
-    def offset_fetch(self, request: Any, context: RequestContext) -> Any: ...
-    def offset_delete(self, request: Any, context: RequestContext) -> Any: ...
-    def list_groups(self, request: Any, context: RequestContext) -> Any: ...
-    def describe_groups(self, request: Any, context: RequestContext) -> Any: ...
-    def delete_groups(self, request: Any, context: RequestContext) -> Any: ...
+    def join_group(
+        self, request: JoinGroupRequest, context: RequestContext
+    ) -> JoinGroupResponse | Pending[JoinGroupResponse]: ...
+
+    def sync_group(
+        self, request: SyncGroupRequest, context: RequestContext
+    ) -> SyncGroupResponse | Pending[SyncGroupResponse]: ...
+
+    def heartbeat(self, request: HeartbeatRequest, context: RequestContext) -> HeartbeatResponse: ...
+
+    def leave_group(
+        self, request: LeaveGroupRequest, context: RequestContext
+    ) -> LeaveGroupResponse | Pending[LeaveGroupResponse]: ...
+
+    def offset_commit(
+        self, request: OffsetCommitRequest, context: RequestContext
+    ) -> OffsetCommitResponse | Pending[OffsetCommitResponse]: ...
+
+    def offset_fetch(
+        self, request: OffsetFetchRequest, context: RequestContext
+    ) -> OffsetFetchResponse | Pending[OffsetFetchResponse]: ...
+
+    def offset_delete(
+        self, request: OffsetDeleteRequest, context: RequestContext
+    ) -> OffsetDeleteResponse | Pending[OffsetDeleteResponse]: ...
+
+    def list_groups(
+        self, request: ListGroupsRequest, context: RequestContext
+    ) -> ListGroupsResponse | Pending[ListGroupsResponse]: ...
+
+    def describe_groups(
+        self, request: DescribeGroupsRequest, context: RequestContext
+    ) -> DescribeGroupsResponse | Pending[DescribeGroupsResponse]: ...
+
+    def delete_groups(
+        self, request: DeleteGroupsRequest, context: RequestContext
+    ) -> DeleteGroupsResponse | Pending[DeleteGroupsResponse]: ...
 
     def partition_for(self, group_id: str) -> int:
         """The `__consumer_offsets` partition that coordinates the group."""
+
+    def when_loaded(self, index: int, timeout_ms: int) -> Pending[None] | None:
+        """None unless that partition is being loaded here; else completed after it, or after the timeout."""
 
 
 class Services:
