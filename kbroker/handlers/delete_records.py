@@ -39,14 +39,18 @@ def handle(request: DeleteRecordsRequest, context: RequestContext) -> DeleteReco
     )
 
 
-def _answer(context: RequestContext, topic: str, wanted: DeleteRecordsPartition) -> DeleteRecordsPartitionResult:
-    replicas = context.services.replicas
+def _answer(
+    context: RequestContext, topic: str, wanted: DeleteRecordsPartition
+) -> DeleteRecordsPartitionResult:
+    services = context.services
     index = wanted.partition_index
     try:
-        partition = replicas.partition(topic, index)
+        partition = services.replicas.partition(topic, index)
         if topic in INTERNAL_TOPICS:
             raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
-        low_watermark = replicas.delete_records(partition, wanted.offset)
+        low_watermark = services.replicas.delete_records(
+            partition, wanted.offset, services.environment.clock.wall_ms()
+        )
     except KafkaError as error:
         return DeleteRecordsPartitionResult(index, _NO_LOW_WATERMARK, error.code)
     return DeleteRecordsPartitionResult(index, low_watermark, errors.NONE)

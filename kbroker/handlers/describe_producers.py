@@ -29,7 +29,9 @@ def handle(request: DescribeProducersRequest, context: RequestContext) -> Descri
     return DescribeProducersResponse(
         0,
         [
-            TopicResponse(topic.name, [_answer(context, topic.name, index) for index in topic.partition_indexes])
+            TopicResponse(
+                topic.name, [_answer(context, topic.name, index) for index in topic.partition_indexes]
+            )
             for topic in request.topics
         ],
     )

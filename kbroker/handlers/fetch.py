@@ -32,7 +32,9 @@ from kbroker.replication.fetch_session import FIRST_VERSION_WITH_TOPIC_IDS
 
 if TYPE_CHECKING:
     from kbroker.handlers.context import Pending, RequestContext
+    from kbroker.log.partition_log import PartitionLog
     from kbroker.protocol.generated.fetch_request import FetchPartition, FetchRequest
+    from kbroker.protocol.primitives import Part
     from kbroker.replication.fetch_session import Answers, FetchContext, FetchedPartition
     from kbroker.replication.partition import Partition
     from kbroker.replication.replica_manager import HostedTopic
@@ -46,6 +48,16 @@ _FIRST_VERSION_KNOWING_STORAGE_ERRORS = 6
 _FIRST_VERSION_READING_FROM_FOLLOWERS = 11
 _FIRST_VERSION_WITH_REPLICA_STATE = 15
 _FIRST_VERSION_WITH_LEADER_HINTS = 16
+# Known mistakes of clients and known states of a cluster: not a failure of this broker.
+_EXPECTED_FAILURES = frozenset(
+    (
+        errors.OFFSET_OUT_OF_RANGE,
+        errors.NOT_LEADER_OR_FOLLOWER,
+        errors.UNKNOWN_LEADER_EPOCH,
+        errors.FENCED_LEADER_EPOCH,
+        errors.KAFKA_STORAGE_ERROR,
+    )
+)
 
 
 def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pending[FetchResponse]:
@@ -61,8 +73,14 @@ def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pe
     if fetch.is_satisfied() or request.max_wait_ms <= 0 or not session.partitions:
         return fetch.finish()
     return services.waiting.wait(fetch.keys(), request.max_wait_ms, fetch.attempt, fetch.finish_anyway)
-'''
-)
+
+
+def _aborted(log: PartitionLog, offset: int, upper_offset: int, records: Part) -> list[AbortedTransaction]:
+    """What a read_committed consumer must leave out of `records`; more than it needs does no harm."""
+    if not records:
+        return []
+    found = log.aborted_transactions(offset, upper_offset)
+    return [AbortedTransaction(one.producer_id, one.first_offset) for one in found]
 
 
 class _Fetch:
@@ -174,22 +192,18 @@ class _Fetch:
             if asked.partition_max_bytes < max_bytes:
                 max_bytes = asked.partition_max_bytes
             records = partition.read(offset, upper_offset, max_bytes, at_least_one)
-            aborted = None
-            if self._read_committed:
-                aborted = log.aborted_transactions(offset, upper_offset) if records else ()
+            aborted = _aborted(log, offset, upper_offset, records) if self._read_committed else None
         except KafkaError as error:
+            if error.code not in _EXPECTED_FAILURES:
+                hosted.statistics.failed_fetch_requests += 1
             return self._failed(wanted, error.code)
-        except OSError as error:
-            hosted.statistics.failed_fetch_requests += 1
-            self._context.services.replicas.storage_failed(partition, error)
-            return self._failed(wanted, errors.KAFKA_STORAGE_ERROR)
         return PartitionData(
             asked.partition,
             errors.NONE,
             high_watermark,
             last_stable_offset,
             log.log_start_offset,
-            aborted_transactions=None if aborted is None else [AbortedTransaction(*one) for one in aborted],
+            aborted_transactions=aborted,
             records=records,
         )
 

@@ -80,24 +80,23 @@ def handle(request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsR
 
 
 def _answer(
-    request: ListOffsetsRequest, context: RequestContext, topic: str, wanted: ListOffsetsPartition, times_named: int
+    request: ListOffsetsRequest,
+    context: RequestContext,
+    topic: str,
+    wanted: ListOffsetsPartition,
+    times_named: int,
 ) -> ListOffsetsPartitionResponse:
     version = context.api_version
-    replicas = context.services.replicas
     try:
         if times_named > 1:
             raise KafkaError(errors.INVALID_REQUEST)
         if wanted.timestamp < 0 and version < _KNOWN_FROM.get(wanted.timestamp, version + 1):
             raise KafkaError(errors.UNSUPPORTED_VERSION)
-        partition = replicas.partition(topic, wanted.partition_index)
+        partition = context.services.replicas.partition(topic, wanted.partition_index)
         log = partition.local_log(
             wanted.current_leader_epoch, only_leader=request.replica_id != DEBUGGING_REPLICA_ID
         )
-        try:
-            timestamp, offset, leader_epoch = _look_up(partition, log, wanted.timestamp, request)
-        except OSError as error:
-            replicas.storage_failed(partition, error)
-            raise KafkaError(errors.KAFKA_STORAGE_ERROR) from error
+        timestamp, offset, leader_epoch = _look_up(partition, log, wanted.timestamp, request)
     except KafkaError as error:
         code = error.code
         if code == errors.OFFSET_NOT_AVAILABLE and version < _FIRST_VERSION_KNOWING_OFFSET_NOT_AVAILABLE:

@@ -28,7 +28,6 @@ from kbroker.protocol.generated.produce_response import (
     ProduceResponse,
     TopicProduceResponse,
 )
-from kbroker.replication.partition import ACKS_ALL
 
 if TYPE_CHECKING:
     from kbroker.handlers.context import Pending, RequestContext
@@ -67,9 +66,9 @@ _WITHOUT_LOG_START = frozenset(
 )
 
 
-
-
-def handle(request: ProduceRequest, context: RequestContext) -> ProduceResponse | Pending[ProduceResponse] | None:
+def handle(
+    request: ProduceRequest, context: RequestContext
+) -> ProduceResponse | Pending[ProduceResponse] | None:
     produce = _Produce(request, context)
     refused = _refusal_of_transaction(request)
     by_id = context.api_version >= FIRST_VERSION_WITH_TOPIC_IDS
@@ -92,7 +91,11 @@ def _refusal_of_transaction(request: ProduceRequest) -> KafkaError | None:
     for topic in request.topic_data:
         for data in topic.partition_data:
             records = data.records
-            if records is not None and len(records) > _ATTRIBUTES_AT and records[_ATTRIBUTES_AT] & _TRANSACTIONAL:
+            if (
+                records is not None
+                and len(records) > _ATTRIBUTES_AT
+                and records[_ATTRIBUTES_AT] & _TRANSACTIONAL
+            ):
                 if request.transactional_id is None:
                     return KafkaError(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
                 return KafkaError(TRANSACTIONS_UNSUPPORTED, TRANSACTIONS_UNSUPPORTED_MESSAGE)
@@ -162,7 +165,9 @@ class _Produce:
             if not -1 <= acks <= 1:
                 raise KafkaError(errors.INVALID_REQUIRED_ACKS)
             if hosted.is_internal and self.context.client_id != _ADMIN_CLIENT_ID:
-                raise KafkaError(errors.INVALID_TOPIC_EXCEPTION, f"{hosted.name} is written by the broker only")
+                raise KafkaError(
+                    errors.INVALID_TOPIC_EXCEPTION, f"{hosted.name} is written by the broker only"
+                )
             info = self.replicas.append(
                 hosted, partition, data.records, acks, self.now_ms, AppendOrigin.CLIENT, self.version
             )

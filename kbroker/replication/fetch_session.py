@@ -102,7 +102,7 @@ class FetchContext:
         self.partitions = partitions
 
     def finish(self, answers: Answers, now_ms: int) -> tuple[int, Answers]:
-        """The session id and the answers that go into the response; KafkaError when the session has moved on."""
+        """Session id and answers of the response; KafkaError when the session has moved on."""
         return NO_SESSION, answers
 
 

@@ -8,12 +8,11 @@ output. Kafka: `Partition`.
 
     invariant  log_start_offset ≤ high_watermark ≤ log_end_offset
     invariant  the high watermark of a leader never falls
-    invariant  while a flush is due the high watermark stays below what is
-               not yet on disk, so that nobody reads or is promised what a
-               power failure could take back (`flush.messages`)
+    invariant  nothing is committed that `flush.messages` still wants on disk
+               (`PartitionLog.high_watermark_limit`)
 
-Why the flush is not done in `append`, as in Kafka: it would stop all other
-clients. Appends that wait for the same flush share it (group commit).
+Why an append does not flush by itself, as in Kafka: that would stop all other
+clients. Appends wait for the flush they made due and share it (group commit).
 """
 
 from __future__ import annotations
@@ -40,11 +39,8 @@ class Partition:
 
     __slots__ = (
         "_alone",
-        "_flush_limit",
-        "_flush_target",
         "_follower_end_offsets",
         "epoch_start_offset",
-        "flushing",
         "index",
         "is_leader",
         "isr",
@@ -83,11 +79,6 @@ class Partition:
         # No other replica has a say in the high watermark.
         self._alone = False
         self._follower_end_offsets: dict[int, int] = {}
-        # A flush must reach the target; until then nothing from the limit on is committed.
-        self._flush_target: int | None = None
-        self._flush_limit = 0
-        # Set by who carries flushes out, so that one runs at a time.
-        self.flushing = False
 
     # --- leadership -----------------------------------------------------------------------------
 
@@ -111,7 +102,7 @@ class Partition:
             # Recorded before the first append of the epoch: a follower with records of an epoch that
             # never got one here must still find out where to truncate.
             self.epoch_start_offset = self.log.log_end_offset
-            self.log.assign_epoch_start_offset(leader_epoch, self.epoch_start_offset)
+            self.log.assign_epoch(leader_epoch)
             self._follower_end_offsets = dict.fromkeys(self._others(), _UNKNOWN_OFFSET)
         else:
             known = self._follower_end_offsets
@@ -160,30 +151,24 @@ class Partition:
     def append(
         self, records: memoryview, acks: int, now_ms: int, origin: AppendOrigin, produce_version: int
     ) -> AppendInfo:
-        """Append one batch as the leader. KafkaError; OSError when the storage failed."""
+        """Append one batch as the leader."""
         if not self.is_leader:
             raise KafkaError(self.unavailable or errors.NOT_LEADER_OR_FOLLOWER)
-        log = self.log
         if acks == ACKS_ALL and not self._alone and self.under_min_isr:
             raise KafkaError(
                 errors.NOT_ENOUGH_REPLICAS,
                 f"{len(self.isr)} in-sync replicas, min.insync.replicas asks for {self.min_isr}",
             )
-        info = log.append_as_leader(
+        return self.log.append_as_leader(
             records, self.leader_epoch, now_ms, origin=origin, produce_version=produce_version
         )
-        if info.flush_due:
-            if self._flush_target is None:
-                self._flush_limit = info.first_offset
-            self._flush_target = log.log_end_offset
-        return info
 
     def outcome(self, last_offset: int, acks: int) -> int | None:
         """The error code to acknowledge an append up to `last_offset` with; None: not decided yet."""
         if not self.is_leader:
             return self.unavailable or errors.NOT_LEADER_OR_FOLLOWER
         if acks != ACKS_ALL:
-            return None if self._flush_target is not None and last_offset >= self._flush_limit else errors.NONE
+            return errors.NONE if last_offset < self.log.high_watermark_limit else None
         if self.log.high_watermark <= last_offset:
             return None
         # The in-sync replicas may have become fewer after the append.
@@ -191,27 +176,14 @@ class Partition:
             return errors.NOT_ENOUGH_REPLICAS_AFTER_APPEND
         return errors.NONE
 
-    @property
-    def flush_due(self) -> bool:
-        """Somebody waits for a flush."""
-        return self._flush_target is not None
-
-    def on_flushed(self) -> None:
-        """A flush is done: what it covered may be committed."""
-        flushed_offset = self.log.flushed_offset
-        if self._flush_target is not None:
-            if flushed_offset >= self._flush_target:
-                self._flush_target = None
-            else:
-                self._flush_limit = max(self._flush_limit, flushed_offset)
-
     # --- read -----------------------------------------------------------------------------------
 
     def read(self, offset: int, upper_offset: int, max_bytes: int, at_least_one: bool) -> Part:
-        """Whole batches from the one holding `offset` on, all below `upper_offset`; empty if there are none."""
+        """Whole batches from the one that holds `offset` up to `upper_offset`, exclusive."""
         log = self.log
         if log.log_start_offset <= offset < upper_offset:
-            return log.read(offset, max_bytes, upper_offset, at_least_one).records
+            parts = log.read(offset, max_bytes, upper_offset, at_least_one=at_least_one).parts
+            return parts[0] if parts else b""
         if not log.log_start_offset <= offset <= log.log_end_offset:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
         return b""
@@ -239,7 +211,7 @@ class Partition:
     def advance_high_watermark(self) -> bool:
         """Commit what all in-sync replicas have; True when the high watermark moved."""
         log = self.log
-        committed = log.log_end_offset if self._flush_target is None else self._flush_limit
+        committed = log.high_watermark_limit
         if not self._alone:
             # With fewer replicas than the operator asked for, nothing more is promised to anybody
             # (KIP-966), not even to consumers of acks=1 records.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from kbroker.config.key import format_value
 from kbroker.config.topics import effective_topic_config
 from kbroker.log.config import log_config_from
+from kbroker.log.partition_log import AppendOrigin
 from kbroker.metadata.image import EMPTY, TOPIC
 from kbroker.protocol import errors
 from kbroker.protocol.errors import KafkaError
@@ -26,7 +27,8 @@ from kbroker.replication.statistics import TopicStatistics
 
 if TYPE_CHECKING:
     from kbroker.config.settings import Config
-    from kbroker.log.directory import LogDirectory
+    from kbroker.log.config import LogConfig
+    from kbroker.log.directory import LogDirectory, Progress
     from kbroker.log.partition_log import AppendInfo
     from kbroker.metadata.delta import MetadataDelta
     from kbroker.metadata.image import MetadataImage, PartitionImage, TopicImage
@@ -39,15 +41,42 @@ PartitionName: TypeAlias = tuple[str, int]
 # Topics that only the broker's own coordinators write to. Kafka: `Topic.isInternal`.
 INTERNAL_TOPICS = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 
+NEWEST_PRODUCE_VERSION = 13
+# DeleteRecords' way to say "all that is committed".
+_UP_TO_HIGH_WATERMARK = -1
+# Known mistakes of clients and known states of a cluster: not a failure of this broker.
+_EXPECTED_FAILURES = frozenset(
+    (
+        errors.UNKNOWN_TOPIC_OR_PARTITION,
+        errors.NOT_LEADER_OR_FOLLOWER,
+        errors.MESSAGE_TOO_LARGE,
+        errors.RECORD_LIST_TOO_LARGE,
+        errors.CORRUPT_MESSAGE,
+        errors.KAFKA_STORAGE_ERROR,
+        errors.UNKNOWN_TOPIC_ID,
+    )
+)
+
 
 class HostedTopic:
     """A topic of which this node has at least one partition."""
 
-    __slots__ = ("failed", "id", "is_internal", "name", "partitions", "statistics")
+    __slots__ = (
+        "failed",
+        "id",
+        "is_internal",
+        "log_config",
+        "min_insync_replicas",
+        "name",
+        "partitions",
+        "statistics",
+    )
 
-    def __init__(self, name: str, id_: bytes) -> None:
+    def __init__(self, name: str, id_: bytes, log_config: LogConfig, min_insync_replicas: int) -> None:
         self.name = name
         self.id = id_
+        self.log_config = log_config
+        self.min_insync_replicas = min_insync_replicas
         self.is_internal = name in INTERNAL_TOPICS
         self.partitions: dict[int, Partition] = {}
         # Partitions assigned to this node whose log could not be opened.
@@ -66,25 +95,30 @@ class ReplicaManager:
         self._config = config
         self._image: MetadataImage = EMPTY
         self._woken: set[PartitionName] = set()
-        self._flush_due: dict[Partition, None] = {}
 
     # --- metadata -------------------------------------------------------------------------------
 
-    def start(self, image: MetadataImage) -> None:
-        """Take over the first image: open what is assigned here, set aside what nobody knows."""
-        assigned = {
-            (topic.name, index, topic.id)
-            for topic in image.topics.values()
-            for index, partition in topic.partitions.items()
-            if self.node_id in partition.replicas
-        }
-        for log in list(self.directory.logs.values()):
-            if (log.topic, log.partition, log.topic_id) not in assigned:
-                _log.warning("%s-%d belongs to no topic of this cluster: set aside", log.topic, log.partition)
-                self.directory.mark_stray(log)
+    def start(self, image: MetadataImage, progress: Progress | None = None) -> None:
+        """Load all logs and take over the first image; set aside what nobody knows.
+
+        `progress` hears (bytes checked, bytes to check) after an unclean stop.
+        """
         self._image = image
+        if progress is None:
+            self.directory.load(self._log_config)
+        else:
+            self.directory.load(self._log_config, progress)
+        for log in list(self.directory.logs.values()):
+            topic = image.topics_by_id.get(log.topic_id)
+            partition = None if topic is None else topic.partitions.get(log.partition)
+            if topic is None or topic.name != log.topic or not self._is_assigned(partition):
+                _log.warning("%s-%d belongs to no topic of this cluster: set aside", log.topic, log.partition)
+                self.directory.set_stray(log.topic, log.partition)
         for topic in image.topics.values():
             self._update_topic(topic, topic.partitions)
+
+    def _is_assigned(self, partition: PartitionImage | None) -> bool:
+        return partition is not None and self.node_id in partition.replicas
 
     def apply(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Follow the metadata log by one step."""
@@ -92,6 +126,7 @@ class ReplicaManager:
         for topic_id in delta.deleted_topics:
             topic = self.topics_by_id.get(topic_id)
             if topic is not None:
+                topic.failed.clear()
                 for index in list(topic.partitions):
                     self._delete(topic, index)
                 self._forget_if_empty(topic)
@@ -102,12 +137,12 @@ class ReplicaManager:
     def _update_topic(self, image: TopicImage, indexes: Iterable[int]) -> None:
         topic = self.topics_by_id.get(image.id)
         if topic is None:
-            topic = HostedTopic(image.name, image.id)
+            topic = HostedTopic(image.name, image.id, *self._topic_config(image.name))
             self.topics[image.name] = topic
             self.topics_by_id[image.id] = topic
         for index in indexes:
             partition = image.partitions[index]
-            if self.node_id in partition.replicas:
+            if self._is_assigned(partition):
                 self._update_partition(topic, index, partition)
             elif index in topic.partitions:
                 self._delete(topic, index)
@@ -115,28 +150,24 @@ class ReplicaManager:
 
     def _update_partition(self, topic: HostedTopic, index: int, image: PartitionImage) -> None:
         partition = topic.partitions.get(index)
-        try:
-            if partition is None:
+        if partition is None:
+            try:
                 partition = self._open(topic, index)
-            if partition.update(image):
-                self._woken.add(partition.key)
-        except OSError as error:
-            if partition is not None:
-                self.storage_failed(partition, error)
-            else:
+            except (OSError, KafkaError) as error:
                 _log.error("%s-%d can't be opened: %s", topic.name, index, error)
                 topic.failed.add(index)
+                return
+        if partition.update(image):
+            self._woken.add(partition.key)
 
     def _open(self, topic: HostedTopic, index: int) -> Partition:
-        values = self._effective_config(topic.name)
-        config = log_config_from(values)
         log = self.directory.logs.get((topic.name, index))
         if log is None:
-            log = self.directory.create(topic.name, index, topic.id, config)
+            log = self.directory.create(topic.name, index, topic.id, topic.log_config)
         else:
-            log.update_config(config)
+            log.update_config(topic.log_config)
         partition = Partition(self.node_id, topic.id, log)
-        partition.min_insync_replicas = int(values["min.insync.replicas"])
+        partition.min_insync_replicas = topic.min_insync_replicas
         topic.partitions[index] = partition
         topic.failed.discard(index)
         return partition
@@ -144,9 +175,12 @@ class ReplicaManager:
     def _delete(self, topic: HostedTopic, index: int) -> None:
         partition = topic.partitions.pop(index)
         partition.take_out_of_service(errors.UNKNOWN_TOPIC_OR_PARTITION)
-        self._flush_due.pop(partition, None)
         self._woken.add(partition.key)
-        self.directory.delete(partition.log)
+        try:
+            self.directory.delete(topic.name, index)
+        except OSError as error:
+            self.directory.on_failure(error)
+            self.on_storage_failure()
 
     def _forget_if_empty(self, topic: HostedTopic) -> None:
         if topic.partitions or topic.failed:
@@ -169,17 +203,21 @@ class ReplicaManager:
             self._update_config(topic)
 
     def _update_config(self, topic: HostedTopic) -> None:
-        values = self._effective_config(topic.name)
-        config = log_config_from(values)
+        topic.log_config, topic.min_insync_replicas = self._topic_config(topic.name)
         for partition in topic.partitions.values():
-            partition.log.update_config(config)
-            partition.min_insync_replicas = int(values["min.insync.replicas"])
+            partition.log.update_config(topic.log_config)
+            partition.min_insync_replicas = topic.min_insync_replicas
             if partition.advance_high_watermark():
                 self._woken.add(partition.key)
 
-    def _effective_config(self, topic: str) -> dict[str, str]:
+    def _topic_config(self, topic: str) -> tuple[LogConfig, int]:
+        """What its logs obey, and `min.insync.replicas`."""
         values = effective_topic_config(self._image.topic_configs(topic), self._config)
-        return {name: format_value(value) or "" for name, value in values.items()}
+        texts = {name: format_value(value) or "" for name, value in values.items()}
+        return log_config_from(texts), int(texts["min.insync.replicas"])
+
+    def _log_config(self, topic: str) -> LogConfig:
+        return self._topic_config(topic)[0]
 
     # --- finding partitions ---------------------------------------------------------------------
 
@@ -220,19 +258,20 @@ class ReplicaManager:
         records: memoryview,
         acks: int,
         now_ms: int,
-        origin: AppendOrigin,
-        produce_version: int,
+        origin: AppendOrigin = AppendOrigin.CLIENT,
+        produce_version: int = NEWEST_PRODUCE_VERSION,
     ) -> AppendInfo:
         """Append one batch on the leader; whoever must wait asks `Partition.outcome` when woken."""
         statistics = topic.statistics
         statistics.total_produce_requests += 1
         try:
             info = partition.append(records, acks, now_ms, origin, produce_version)
-        except OSError as error:
-            self.storage_failed(partition, error)
-            raise KafkaError(errors.KAFKA_STORAGE_ERROR) from error
-        if info.flush_due and not partition.flushing:
-            self._flush_due[partition] = None
+        except KafkaError as error:
+            if error.code == errors.KAFKA_STORAGE_ERROR:
+                self.on_storage_failure()
+            if error.code not in _EXPECTED_FAILURES:
+                statistics.failed_produce_requests += 1
+            raise
         if partition.advance_high_watermark():
             self._woken.add(partition.key)
         if not info.duplicate:
@@ -241,34 +280,23 @@ class ReplicaManager:
         return info
 
     def append_internal(self, topic: str, index: int, records: bytearray, now_ms: int) -> AppendInfo:
-        """Append a coordinator's batch, to be committed by all in-sync replicas."""
+        """Append a coordinator's batch; it counts once `Partition.outcome(last_offset, ACKS_ALL)` is 0."""
         partition = self.partition(topic, index)
         return self.append(
-            self.topics[topic],
-            partition,
-            memoryview(records),
-            ACKS_ALL,
-            now_ms,
-            AppendOrigin.COORDINATOR,
-            NEWEST_PRODUCE_VERSION,
+            self.topics[topic], partition, memoryview(records), ACKS_ALL, now_ms, AppendOrigin.COORDINATOR
         )
 
-    def delete_records(self, partition: Partition, before_offset: int) -> int:
+    def delete_records(self, partition: Partition, before_offset: int, now_ms: int) -> int:
         """Move the log start up to `before_offset`, -1 meaning the high watermark; the new low watermark."""
         log = partition.local_log()
         if log.config.compact and not log.config.delete:
             raise KafkaError(errors.POLICY_VIOLATION, "records of a compacted topic can't be deleted")
-        if before_offset == HIGH_WATERMARK:
+        if before_offset == _UP_TO_HIGH_WATERMARK:
             before_offset = log.high_watermark
-        if not 0 <= before_offset <= log.high_watermark:
+        if before_offset < 0:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
-        if before_offset > log.log_start_offset:
-            try:
-                log.set_log_start_offset(before_offset)
-            except OSError as error:
-                self.storage_failed(partition, error)
-                raise KafkaError(errors.KAFKA_STORAGE_ERROR) from error
-            self._woken.add(partition.key)
+        log.set_log_start_offset(before_offset, now_ms)
+        self._woken.add(partition.key)
         return log.log_start_offset
 
     def take_woken(self) -> set[PartitionName]:
@@ -281,33 +309,26 @@ class ReplicaManager:
     # --- storage --------------------------------------------------------------------------------
 
     def take_flush_due(self) -> list[Partition]:
-        """Partitions to flush now, each until `on_flushed`; several appends share one flush."""
-        due = list(self._flush_due)
-        self._flush_due.clear()
-        for partition in due:
-            partition.flushing = True
+        """Partitions whose log is to be flushed now; `on_flushed` after each."""
+        due = []
+        for log in self.directory.take_flush_requests():
+            topic = self.topics_by_id.get(log.topic_id)
+            partition = None if topic is None else topic.partitions.get(log.partition)
+            # The metadata log is none of these: whoever commits there flushes it.
+            if partition is not None:
+                due.append(partition)
         return due
 
     def on_flushed(self, partition: Partition, error: BaseException | None) -> None:
-        """The log was flushed, or could not be."""
-        partition.flushing = False
-        if partition.unavailable:
-            return
+        """A flush has ended: commit what waited for it or, the log being offline now, say so."""
         if error is not None:
-            # Never retried: after a failed fsync nobody knows what the disk has.
-            self.storage_failed(partition, error)
-            return
-        partition.on_flushed()
-        partition.advance_high_watermark()
-        self._woken.add(partition.key)
-        if partition.flush_due:
-            self._flush_due[partition] = None
+            self.on_storage_failure()
+        elif partition.advance_high_watermark():
+            self._woken.add(partition.key)
 
-    def storage_failed(self, partition: Partition, error: BaseException) -> None:
-        """Take the partition's log out of service; all others go on."""
-        if partition.unavailable:
-            return
-        _log.error("%s-%d is offline, its storage failed: %s", partition.topic, partition.index, error)
-        partition.take_out_of_service(errors.KAFKA_STORAGE_ERROR)
-        self._flush_due.pop(partition, None)
-        self._woken.add(partition.key)
+    def on_storage_failure(self) -> None:
+        """The disk failed: take every partition whose log went offline by it out of service."""
+        for partition in self.partitions():
+            if partition.log.offline and not partition.unavailable:
+                partition.take_out_of_service(errors.KAFKA_STORAGE_ERROR)
+                self._woken.add(partition.key)

@@ -166,7 +166,9 @@ def test_partition_with_records_is_read_last_next_time() -> None:
     sessions = cache()
     session_id = open_session(sessions, 0, 1, 2)
     context = sessions.begin(request(session_id, 1), 12, 0)
-    context.finish([(w, data(w.asked.partition, records=b"x" * (w.asked.partition < 2))) for w in context.partitions], 0)
+    context.finish(
+        [(w, data(w.asked.partition, records=b"x" * (w.asked.partition < 2))) for w in context.partitions], 0
+    )
     context = sessions.begin(request(session_id, 2), 12, 0)
     assert [wanted.asked.partition for wanted in context.partitions] == [2, 0, 1]
 
@@ -239,7 +241,9 @@ def test_partitions_of_all_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch)
         st.tuples(
             st.sets(st.integers(0, 5)),
             st.sets(st.integers(0, 5)),
-            st.dictionaries(st.integers(0, 5), st.tuples(st.integers(0, 3), st.integers(0, 2), st.booleans())),
+            st.dictionaries(
+                st.integers(0, 5), st.tuples(st.integers(0, 3), st.integers(0, 2), st.booleans())
+            ),
         ),
         max_size=12,
     )

@@ -17,10 +17,8 @@ ME, OTHER, THIRD = 1, 2, 3
 
 
 class Appended:
-    def __init__(self, first_offset: int, last_offset: int, flush_due: bool) -> None:
-        self.first_offset = first_offset
+    def __init__(self, last_offset: int) -> None:
         self.last_offset = last_offset
-        self.flush_due = flush_due
 
 
 class CountingLog:
@@ -32,32 +30,44 @@ class CountingLog:
         self.log_start_offset = 0
         self.high_watermark = 0
         self.log_end_offset = end_offset
-        self.flushed_offset = 0
-        self.flush_due = False
+        self.due_from: int | None = None
         self.epochs: list[tuple[int, int]] = []
 
-    def assign_epoch_start_offset(self, epoch: int, start_offset: int) -> None:
-        self.epochs.append((epoch, start_offset))
+    @property
+    def high_watermark_limit(self) -> int:
+        return self.log_end_offset if self.due_from is None else self.due_from
+
+    def assign_epoch(self, epoch: int) -> None:
+        self.epochs.append((epoch, self.log_end_offset))
 
     def append_as_leader(self, records: memoryview, leader_epoch: int, now_ms: int, **rest: Any) -> Appended:
         offset = self.log_end_offset
         self.log_end_offset += 1
-        return Appended(offset, offset, self.flush_due)
+        return Appended(offset)
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
         return {0: (0, 5), 1: (1, 8)}.get(epoch, (-1, -1))
 
 
-def image(*replicas: int, isr: tuple[int, ...] = (), leader: int = ME, epoch: int = 0, change: int = 0) -> PartitionImage:
+def image(
+    *replicas: int, isr: tuple[int, ...] = (), leader: int = ME, epoch: int = 0, change: int = 0
+) -> PartitionImage:
     return PartitionImage(
-        replicas, (b"",) * len(replicas), isr or replicas, leader=leader, leader_epoch=epoch, partition_epoch=change
+        replicas,
+        (b"",) * len(replicas),
+        isr or replicas,
+        leader=leader,
+        leader_epoch=epoch,
+        partition_epoch=change,
     )
 
 
 class Case:
     """A partition and its log."""
 
-    def __init__(self, *replicas: int, isr: tuple[int, ...] = (), min_isr: int = 1, end_offset: int = 0) -> None:
+    def __init__(
+        self, *replicas: int, isr: tuple[int, ...] = (), min_isr: int = 1, end_offset: int = 0
+    ) -> None:
         self.log = CountingLog(end_offset)
         self.partition = Partition(ME, b"i" * 16, self.log)  # type: ignore[arg-type]
         self.partition.min_insync_replicas = min_isr
@@ -68,11 +78,6 @@ class Case:
         info = self.partition.append(memoryview(b""), acks, 0, None, 13)  # type: ignore[arg-type]
         self.partition.advance_high_watermark()
         return info.last_offset
-
-    def flush(self, up_to: int) -> None:
-        self.log.flushed_offset = up_to
-        self.partition.on_flushed()
-        self.partition.advance_high_watermark()
 
 
 def code_of(call: Any, *arguments: Any, **named: Any) -> int:
@@ -265,39 +270,13 @@ def test_high_watermark_stands_still_below_min_isr() -> None:
 def test_append_waits_for_the_flush_it_made_due(acks: int) -> None:
     case = Case(ME)
     case.append()
-    case.log.flush_due = True
+    case.log.due_from = 1
     offset = case.append(acks)
-    assert case.partition.flush_due
     assert case.log.high_watermark == 1
     assert case.partition.outcome(offset, acks) is None
-    case.flush(2)
-    assert not case.partition.flush_due
-    assert case.log.high_watermark == 2
+    case.log.due_from = None
+    assert case.partition.advance_high_watermark()
     assert case.partition.outcome(offset, acks) == errors.NONE
-
-
-def test_appends_during_a_flush_need_another() -> None:
-    case = Case(ME)
-    case.log.flush_due = True
-    first = case.append()
-    second = case.append()
-    case.flush(1)
-    assert case.partition.flush_due
-    assert case.partition.outcome(first, -1) == errors.NONE
-    assert case.partition.outcome(second, -1) is None
-    case.flush(2)
-    assert case.partition.outcome(second, -1) == errors.NONE
-
-
-def test_append_that_needs_no_flush_waits_for_one_under_way() -> None:
-    case = Case(ME)
-    case.log.flush_due = True
-    case.append()
-    case.log.flush_due = False
-    case.append()
-    assert case.log.high_watermark == 0
-    case.flush(1)
-    assert case.log.high_watermark == 2
 
 
 # --- reading ------------------------------------------------------------------------------------
