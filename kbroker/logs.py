@@ -1,8 +1,6 @@
 """Log lines: one event each, as text for people or JSON for machines.
 
-To standard output, as Kafka's container does. Kafka's names for levels are
-understood too, because DescribeConfigs and AlterConfigs of a broker's loggers
-speak them.
+To standard output, as Kafka's container does.
 """
 
 from __future__ import annotations
@@ -10,17 +8,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-
-# Kafka's levels, strictest first, and the standard library's.
-KAFKA_LEVELS = {
-    "OFF": logging.CRITICAL + 10,
-    "FATAL": logging.CRITICAL,
-    "ERROR": logging.ERROR,
-    "WARN": logging.WARNING,
-    "INFO": logging.INFO,
-    "DEBUG": logging.DEBUG,
-    "TRACE": logging.NOTSET + 5,
-}
 
 
 class TextFormatter(logging.Formatter):
@@ -69,28 +56,3 @@ def set_up(log_format: str, level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("kbroker").setLevel(level.upper())
-
-
-def levels() -> dict[str, str]:
-    """Every logger of the broker and its effective level in Kafka's words; the root one is `root`."""
-    names = sorted(name for name in logging.root.manager.loggerDict if name.startswith("kbroker"))
-    return {"root": level_name(logging.root), **{name: level_name(logging.getLogger(name)) for name in names}}
-
-
-def level_name(logger: logging.Logger) -> str:
-    """The effective level in Kafka's words."""
-    level = logger.getEffectiveLevel()
-    return next(name for name, limit in KAFKA_LEVELS.items() if level >= limit)
-
-
-def set_level(name: str, level: str | None) -> bool:
-    """Change a logger's level while the broker runs; None gives it its parent's again.
-
-    False if there is no such logger or level.
-    """
-    known = name == "root" or name in logging.root.manager.loggerDict
-    if not known or (level is not None and level.upper() not in KAFKA_LEVELS):
-        return False
-    logger = logging.getLogger(None if name == "root" else name)
-    logger.setLevel(logging.NOTSET if level is None else KAFKA_LEVELS[level.upper()])
-    return True

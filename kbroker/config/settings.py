@@ -26,7 +26,7 @@ from kbroker.config.listeners import (
     parse_address,
     parse_endpoints,
 )
-from kbroker.config.sources import KEYS, Setting, check_values, collect, listener_base_key
+from kbroker.config.sources import KEYS, OPTION, Setting, check_values, collect, listener_base_key
 
 if TYPE_CHECKING:
     from kbroker.config.declared_topics import DeclaredTopic
@@ -111,7 +111,15 @@ class Values:
 class Config(Values):
     """All settings of this broker, checked."""
 
-    __slots__ = ("dynamic_broker", "dynamic_default", "listeners", "mode", "notices", "static")
+    __slots__ = (
+        "dynamic_broker",
+        "dynamic_default",
+        "listeners",
+        "mode",
+        "notices",
+        "static",
+        "topic_defaults",
+    )
 
     def __init__(
         self,
@@ -130,6 +138,8 @@ class Config(Values):
         # Lines for the log, once there is one: (level, text).
         self.notices: list[tuple[int, str]] = []
         self.listeners: tuple[Listener, ...] = ()
+        # Filled on first use by `topics.broker_topic_defaults`.
+        self.topic_defaults: dict[str, Value] | None = None
 
     @classmethod
     def from_sources(
@@ -146,8 +156,7 @@ class Config(Values):
         """
         settings, notices = collect(properties or {}, environment or {}, overrides or {})
         if mode is not None:
-            settings["kbroker.mode"] = Setting(mode, "--mode")
-        _drop_empty_lists(settings)
+            settings["kbroker.mode"] = Setting(mode, "--mode", OPTION)
         check_values(settings)
         static = {name: setting.value for name, setting in settings.items()}
         _share_node_id(static)
@@ -236,13 +245,6 @@ def _fitting(entries: Mapping[str, str]) -> dict[str, str]:
         else:
             fitting[name] = value
     return fitting
-
-
-def _drop_empty_lists(settings: dict[str, Setting]) -> None:
-    # A compose file's way to leave these unset.
-    for name in ("advertised.listeners", "log.dirs"):
-        if name in settings and not settings[name].value.strip():
-            del settings[name]
 
 
 def _share_node_id(static: dict[str, str]) -> None:

@@ -41,15 +41,19 @@ _NEAR_VARIABLE = 0.86
 
 Notice = tuple[int, str]
 
+# Who wins.
+FILE, VARIABLE, OPTION = range(3)
+
 
 class Setting:
     """One explicit value and where it was written."""
 
-    __slots__ = ("origin", "value")
+    __slots__ = ("origin", "rank", "value")
 
-    def __init__(self, value: str, origin: str) -> None:
+    def __init__(self, value: str, origin: str, rank: int) -> None:
         self.value = value
         self.origin = origin
+        self.rank = rank
 
 
 def variable_to_key(variable: str) -> str:
@@ -65,14 +69,19 @@ def collect(
     notices: list[Notice] = []
     for name, value in properties.items():
         if _known(name, "the configuration file", _NEAR, notices):
-            settings[name] = Setting(value, "the configuration file")
+            settings[name] = Setting(value, "the configuration file", FILE)
     for variable, name, value in _from_environment(environment):
         if _known(name, variable, _NEAR_VARIABLE, notices):
-            settings[name] = Setting(value, variable)
+            settings[name] = Setting(value, variable, VARIABLE)
     for name, value in overrides.items():
         if _known(name, "-o", _NEAR, notices):
-            settings[name] = Setting(value, "-o")
+            settings[name] = Setting(value, "-o", OPTION)
     _declare_topics(settings, environment)
+    for name in ("advertised.listeners", "log.dirs"):
+        # A compose file's way to leave these unset.
+        if name in settings and not settings[name].value.strip():
+            del settings[name]
+    _fit_listeners(settings, notices)
     return settings, notices
 
 
@@ -99,7 +108,35 @@ def _declare_topics(settings: dict[str, Setting], environment: Mapping[str, str]
         separator = environment.get("KAFKA_CREATE_TOPICS_SEPARATOR") or "\n"
         topics = declared.replace(separator.replace("$'\\n'", "\n"), ",")
         items = (item.strip() for item in topics.split(","))
-        settings["kbroker.topics"] = Setting(",".join(filter(None, items)), "KAFKA_CREATE_TOPICS")
+        value = ",".join(filter(None, items))
+        settings["kbroker.topics"] = Setting(value, "KAFKA_CREATE_TOPICS", VARIABLE)
+
+
+def _fit_listeners(settings: dict[str, Setting], notices: list[Notice]) -> None:
+    """Make `listeners` and `advertised.listeners` fit where only one of them is overridden.
+
+    The one of lower precedence is dropped if it names other listeners: an image's file says HOST, a
+    compose file's variable says PLAINTEXT. As in Kafka's image, listeners that only a variable
+    advertises are listened on at their port on every interface.
+    """
+    listeners, advertised = settings.get("listeners"), settings.get("advertised.listeners")
+    if advertised is None:
+        return
+    if listeners is not None and listeners.rank != advertised.rank:
+        if set(_listener_names(advertised)) <= set(_listener_names(listeners)):
+            return
+        dropped = "listeners" if listeners.rank < advertised.rank else "advertised.listeners"
+        origin = settings.pop(dropped).origin
+        notices.append((logging.INFO, f"{dropped} ({origin}) names other listeners: ignored"))
+    if "listeners" not in settings and advertised.rank == VARIABLE:
+        ports = [item.rpartition(":")[2].strip() for item in advertised.value.split(",")]
+        named = zip(_listener_names(advertised), ports, strict=True)
+        value = ",".join(f"{name}://:{port}" for name, port in named)
+        settings["listeners"] = Setting(value, advertised.origin, VARIABLE)
+
+
+def _listener_names(setting: Setting) -> list[str]:
+    return [item.partition("://")[0].strip().upper() for item in setting.value.split(",")]
 
 
 def _known(name: str, origin: str, nearness: float, notices: list[Notice]) -> bool:

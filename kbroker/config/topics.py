@@ -44,8 +44,10 @@ def broker_units(name: str) -> tuple[tuple[str, int], ...]:
 
 
 def broker_topic_defaults(config: Config) -> dict[str, Value]:
-    """What a topic without values of its own gets on this broker."""
-    return {name: _broker_default(name, config) for name in TOPIC_KEYS}
+    """What a topic without values of its own gets on this broker; the caller's own copy."""
+    if config.topic_defaults is None:
+        config.topic_defaults = {name: _broker_default(name, config) for name in TOPIC_KEYS}
+    return dict(config.topic_defaults)
 
 
 def _broker_default(name: str, config: Config) -> Value:

@@ -1,9 +1,7 @@
-"""Log lines and levels."""
+"""Log lines."""
 
 import json
 import logging
-
-import pytest
 
 from kbroker import logs
 
@@ -30,25 +28,3 @@ def test_json_is_one_object_per_line() -> None:
 
 def test_a_failure_is_shown_with_its_traceback() -> None:
     assert logs.TextFormatter().format(record("oh", failed=True)).endswith("ValueError: broken")
-
-
-@pytest.fixture
-def logger() -> logging.Logger:
-    logger = logging.getLogger("kbroker.test_logs")
-    logger.setLevel(logging.NOTSET)
-    return logger
-
-
-def test_levels_are_changed_and_told_in_kafkas_words(logger: logging.Logger) -> None:
-    assert logs.set_level(logger.name, "TRACE")
-    assert logs.levels()[logger.name] == "TRACE"
-    assert logs.set_level(logger.name, "warn")
-    assert logs.levels()[logger.name] == "WARN"
-    assert logs.set_level(logger.name, None)
-    assert logger.level == logging.NOTSET
-    assert "root" in logs.levels()
-
-
-def test_unknown_loggers_and_levels_are_refused(logger: logging.Logger) -> None:
-    assert not logs.set_level("kbroker.no_such_logger", "INFO")
-    assert not logs.set_level(logger.name, "LOUD")

@@ -81,6 +81,47 @@ def test_a_bad_protocol_map() -> None:
         listeners("PLAINTEXT://:9092", listener_security_protocol_map="PLAINTEXT:TLS")
 
 
+def test_a_variable_that_only_advertises_listens_there_on_every_interface() -> None:
+    environment = {
+        "KAFKA_ADVERTISED_LISTENERS": "IN://kafka:19092,OUT://localhost:9092",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "IN:PLAINTEXT,OUT:PLAINTEXT",
+    }
+    config = Config.from_sources({}, environment)
+    assert repr(config.listeners) == "(IN://:19092, OUT://:9092)"
+    assert config.listeners[1].advertised == ("localhost", 9092)
+
+
+IMAGE = {
+    "listeners": "HOST://:9092,DOCKER://:19092",
+    "advertised.listeners": "HOST://localhost:9092",
+    "listener.security.protocol.map": "HOST:PLAINTEXT,DOCKER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "HOST://:9092→localhost DOCKER://:19092→auto"),
+        ({"KAFKA_LISTENERS": "PLAINTEXT://:9092"}, "PLAINTEXT://:9092→auto"),
+        ({"KAFKA_ADVERTISED_LISTENERS": "PLAINTEXT://kafka:9092"}, "PLAINTEXT://:9092→kafka"),
+        (
+            {"KAFKA_ADVERTISED_LISTENERS": "HOST://a:9092,DOCKER://b:19092"},
+            "HOST://:9092→a DOCKER://:19092→b",
+        ),
+        (
+            {
+                "KAFKA_LISTENERS": "PLAINTEXT://:29092,CONTROLLER://:9093",
+                "KAFKA_ADVERTISED_LISTENERS": "PLAINTEXT://kafka:29092",
+            },
+            "PLAINTEXT://:29092→kafka",
+        ),
+    ],
+)
+def test_variables_over_an_images_file(environment: dict[str, str], expected: str) -> None:
+    found = Config.from_sources(IMAGE, environment).listeners
+    assert " ".join(f"{x}→{x.advertised[0] if x.advertised else 'auto'}" for x in found) == expected
+
+
 def test_addresses_as_text_and_back() -> None:
     for host in ("", "localhost", "::1"):
         assert parse_address(address_text(host, 7), "x") == (host, 7)
