@@ -8,9 +8,9 @@ Kafka: `GroupCoordinatorService`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kbroker.broker.coordinator_driver import CoordinatorDriver, Shard
 from kbroker.coordinator.group.config import GroupCoordinatorConfig
@@ -59,6 +59,14 @@ GROUP_METADATA_TOPIC = "__consumer_offsets"
 
 # Group ids are hashed with every heartbeat; they may be long, so few are remembered.
 _partition_for = lru_cache(maxsize=1024)(partition_for)
+
+
+class GroupOffsets(NamedTuple):
+    """One group, for metrics."""
+
+    group_id: str
+    member_count: int
+    offsets: Mapping[tuple[str, int], int]
 
 
 class GroupCoordinators:
@@ -329,6 +337,18 @@ class GroupCoordinators:
         if isinstance(results, Pending):
             return results.then(lambda deleted: DeleteGroupsResponse(results=deleted))
         return DeleteGroupsResponse(results=results)
+
+    def group_offsets(self) -> Iterator[GroupOffsets]:
+        """Every group coordinated here, with what it has committed."""
+        for shard in self.driver.loaded_shards():
+            committed = shard.machine.offsets.store.committed.by_group
+            for group_id, group in shard.machine.groups.items():
+                offsets = {
+                    (topic, index): offset.offset
+                    for topic, partitions in committed.get(group_id, {}).items()
+                    for index, offset in partitions.items()
+                }
+                yield GroupOffsets(group_id, group.member_count, offsets)
 
     def _delete(self, group_id: str) -> DeletableGroupResult | Pending[DeletableGroupResult]:
         from kbroker.protocol.generated.delete_groups_response import DeletableGroupResult

@@ -27,7 +27,7 @@ from kbroker.protocol.messages import API
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kbroker.broker.coordinator_driver import GroupOffsets
+    from kbroker.broker.group_coordinators import GroupOffsets
     from kbroker.broker.loop_lag import LoopLag
     from kbroker.broker.network import NetworkState
     from kbroker.handlers.context import Services

@@ -127,6 +127,10 @@ class ClassicGroup:
         """Whether the group has only ever been used to commit offsets."""
         return self.protocol_type is None and self.state is EMPTY and not self.pending_members
 
+    @property
+    def member_count(self) -> int:
+        return len(self.members)
+
     def is_leader(self, member_id: str) -> bool:
         return self.leader_id == member_id
 

@@ -103,8 +103,14 @@ class OtherGroup:
         return not self._keys or self.group_epoch is None
 
     @property
+    def member_count(self) -> int:
+        if self.expired:
+            return 0
+        return sum(record_type == self._types.member for record_type, _ in self._keys)
+
+    @property
     def is_empty(self) -> bool:
-        return self.expired or not any(record_type == self._types.member for record_type, _ in self._keys)
+        return self.member_count == 0
 
     def state_text(self) -> str:
         if self.is_empty:
