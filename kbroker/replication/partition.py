@@ -82,11 +82,10 @@ class Partition:
 
     # --- leadership -----------------------------------------------------------------------------
 
-    def update(self, image: PartitionImage) -> bool:
-        """Take over what the metadata log says; True when the leader or its epoch changed."""
+    def update(self, image: PartitionImage) -> None:
+        """Take over what the metadata log says. Whoever waits must look again."""
         if image.partition_epoch < self.partition_epoch or self.unavailable:
-            return False
-        changed = image.leader_epoch > self.leader_epoch or image.leader != self.leader
+            return
         self.partition_epoch = image.partition_epoch
         self.replicas = tuple(image.replicas)
         self.isr = tuple(image.isr)
@@ -95,7 +94,6 @@ class Partition:
             self._lead(image.leader_epoch)
         else:
             self._follow(image.leader_epoch)
-        return changed
 
     def _lead(self, leader_epoch: int) -> None:
         if leader_epoch > self.leader_epoch or not self.is_leader:

@@ -113,7 +113,7 @@ class ReplicaManager:
             partition = None if topic is None else topic.partitions.get(log.partition)
             if topic is None or topic.name != log.topic or not self._is_assigned(partition):
                 _log.warning("%s-%d belongs to no topic of this cluster: set aside", log.topic, log.partition)
-                self.directory.set_stray(log.topic, log.partition)
+                self.directory.mark_stray(log)
         for topic in image.topics.values():
             self._update_topic(topic, topic.partitions)
 
@@ -157,8 +157,8 @@ class ReplicaManager:
                 _log.error("%s-%d can't be opened: %s", topic.name, index, error)
                 topic.failed.add(index)
                 return
-        if partition.update(image):
-            self._woken.add(partition.key)
+        partition.update(image)
+        self._woken.add(partition.key)
 
     def _open(self, topic: HostedTopic, index: int) -> Partition:
         log = self.directory.logs.get((topic.name, index))
@@ -177,7 +177,7 @@ class ReplicaManager:
         partition.take_out_of_service(errors.UNKNOWN_TOPIC_OR_PARTITION)
         self._woken.add(partition.key)
         try:
-            self.directory.delete(topic.name, index)
+            self.directory.delete(partition.log)
         except OSError as error:
             self.directory.on_failure(error)
             self.on_storage_failure()

@@ -8,6 +8,7 @@ world.call(ProduceRequest(...), version=13)
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -16,12 +17,14 @@ from kbroker.environment import Environment, File
 from kbroker.handlers.context import ConnectionFacts, Pending, RequestContext, Services
 from kbroker.handlers.table import SUPPORTED
 from kbroker.log.directory import LogDirectory
+from kbroker.log.flush import Flush
 from kbroker.metadata.delta import MetadataDelta
 from kbroker.metadata.image import BrokerImage, Endpoint, MetadataImage
 from kbroker.protocol.primitives import FileRegion
 from kbroker.records.batch import build_batch
 from kbroker.records.record import Record
 from kbroker.replication.fetch_session import FetchSessionCache
+from kbroker.replication.partition import Partition
 from kbroker.replication.replica_manager import ReplicaManager
 
 NODE_ID = 1
@@ -351,11 +354,11 @@ class World:
         """What the edge does after each turn: wake, and begin flushes that are due."""
         self.waiting.wake(self.replicas.take_woken())
         for partition in self.replicas.take_flush_due():
-            flush = partition.log.begin_flush()
+            flush = partition.log.begin_flush(self.clock.now_ms)
             if flush is not None:
-                self.disk.offload(flush.work, lambda error, f=flush, p=partition: self._flushed(p, f, error))
+                self.disk.offload(flush.work, partial(self._flushed, partition, flush))
 
-    def _flushed(self, partition: Any, flush: Any, error: BaseException | None) -> None:
+    def _flushed(self, partition: Partition, flush: Flush, error: BaseException | None) -> None:
         flush.done(error)
         self.replicas.on_flushed(partition, error)
         self.finish_turn()
