@@ -47,7 +47,7 @@ class Controller:
 
     def __init__(self, node_id: int, cluster_id: str, config: Config, random: Random, replay: Replay) -> None:
         self._replay = replay
-        self._state = ClusterState(node_id, cluster_id, config, random, replay.image)
+        self._state = ClusterState(node_id, cluster_id, config, random, replay.image, replay.next_offset)
 
     @property
     def image(self) -> MetadataImage:
@@ -63,13 +63,18 @@ class Controller:
         """Take in a batch at `next_offset`; the images it makes, oldest first."""
         state = self._state
         published = self._replay.apply([record.message for record in records], state.next_offset, epoch)
-        state.next_offset += len(records)
+        state.next_offset = self._replay.next_offset
         state.image = self._replay.image
         return published
 
     def activate(self, bootstrap: Sequence[ApiMessageAndVersion]) -> ControllerResult[None]:
         """What a new leader writes before anything else."""
-        return activation.activate(self._replay.image, self._replay.transaction_start_offset, bootstrap)
+        return activation.activate(
+            self._replay.image,
+            self._replay.transaction_start_offset,
+            bootstrap,
+            self._state.config.int("min.insync.replicas"),
+        )
 
     def create_topics(
         self, request: CreateTopicsRequest, now_ms: int

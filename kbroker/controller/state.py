@@ -41,7 +41,13 @@ class ClusterState:
     __slots__ = ("cluster_id", "config", "image", "next_offset", "node_id", "random", "sessions")
 
     def __init__(
-        self, node_id: int, cluster_id: str, config: Config, random: Random, image: MetadataImage
+        self,
+        node_id: int,
+        cluster_id: str,
+        config: Config,
+        random: Random,
+        image: MetadataImage,
+        next_offset: int,
     ) -> None:
         self.node_id = node_id
         self.cluster_id = cluster_id
@@ -50,7 +56,7 @@ class ClusterState:
         self.random = random
         self.image = image
         # Where the next record will stand in the log.
-        self.next_offset = image.offset + 1
+        self.next_offset = next_offset
         self.sessions: dict[int, BrokerSession] = {}
 
     @property

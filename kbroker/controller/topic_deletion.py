@@ -38,9 +38,9 @@ def delete_topics(
     doomed = {**asked.by_id(), **asked.by_name()}
     if len(doomed) > MAX_RECORDS_PER_USER_OPERATION:
         return ControllerResult([], _all_refused(request, too_large()))
-    results = asked.refused + [DeletableTopicResult(name, topic_id) for topic_id, name in doomed.items()]
+    deleted = [DeletableTopicResult(name, topic_id, error_message=None) for topic_id, name in doomed.items()]
     records = [ApiMessageAndVersion(RemoveTopicRecord(topic_id)) for topic_id in doomed]
-    return ControllerResult(records, DeleteTopicsResponse(responses=results))
+    return ControllerResult(records, DeleteTopicsResponse(responses=asked.refused + deleted))
 
 
 class _Asked:

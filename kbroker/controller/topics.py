@@ -280,7 +280,7 @@ def create_partitions(
         except KafkaError as error:
             results.append(CreatePartitionsTopicResult(topic.name, error.code, error.message))
         else:
-            results.append(CreatePartitionsTopicResult(topic.name))
+            results.append(CreatePartitionsTopicResult(topic.name, error_message=None))
             records += added
     response = CreatePartitionsResponse(results=results)
     return ControllerResult([] if request.validate_only else records, response)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kbroker.metadata.image import (
+    EMPTY,
     MIGRATING_DIRECTORY,
     TOPIC,
     BrokerImage,
@@ -57,6 +58,16 @@ class MetadataDelta:
         self._maps: dict[str, dict[Any, Any]] = {}
         self._fields: dict[str, Any] = {}
         self._offset = -1
+
+    @classmethod
+    def from_nothing(cls, image: MetadataImage) -> MetadataDelta:
+        """The delta from the empty image to `image`: everything is new."""
+        delta = cls(EMPTY)
+        delta.changed_topics = {id_: set(topic.partitions) for id_, topic in image.topics_by_id.items()}
+        delta.changed_configs = set(image.configs)
+        delta.changed_brokers = set(image.brokers)
+        delta._fields = image._asdict()
+        return delta
 
     @property
     def is_empty(self) -> bool:

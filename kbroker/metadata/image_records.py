@@ -8,7 +8,6 @@ Kafka: the `write` methods of the image classes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from kbroker.metadata.features import (
     IBP_3_7_IV2,
@@ -32,6 +31,7 @@ from kbroker.protocol.generated.register_broker_record import (
     RegisterBrokerRecord,
 )
 from kbroker.protocol.generated.topic_record import TopicRecord
+from kbroker.protocol.primitives import Message
 
 
 def image_records(image: MetadataImage) -> Iterator[ApiMessageAndVersion]:
@@ -103,7 +103,7 @@ def register_broker_record(broker: BrokerImage, level: int) -> ApiMessageAndVers
     return ApiMessageAndVersion(record, register_broker_record_version(level))
 
 
-def _v0(message: Any) -> ApiMessageAndVersion:
+def _v0(message: Message) -> ApiMessageAndVersion:
     return ApiMessageAndVersion(message, 0)
 
 

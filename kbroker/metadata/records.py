@@ -6,10 +6,10 @@ body; its key is null. Kafka: `MetadataRecordSerde`, `MetadataRecordType`.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kbroker.protocol.messages import metadata_record_class
-from kbroker.protocol.primitives import DecodeError, Part, read_uvarint, write_uvarint
+from kbroker.protocol.primitives import DecodeError, Message, Part, read_uvarint, write_uvarint
 
 _FRAME_VERSION = 1
 
@@ -48,11 +48,11 @@ class RecordType:
 class ApiMessageAndVersion(NamedTuple):
     """A metadata record and the version it stands, or shall stand, in the log."""
 
-    message: Any
+    message: Message
     version: int = 0
 
 
-def message_bytes(message: Any, version: int) -> bytes:
+def message_bytes(message: Message, version: int) -> bytes:
     """The bare body of a generated message that holds no records."""
     out: list[Part] = []
     message.write(out, version)
@@ -75,7 +75,11 @@ def decode_record(value: bytes | memoryview) -> ApiMessageAndVersion:
         raise DecodeError(f"metadata record with frame version {frame_version}")
     record_type, position = read_uvarint(view, position)
     version, position = read_uvarint(view, position)
-    message, position = metadata_record_class(record_type).read(view, position, version)
+    try:
+        record_class = metadata_record_class(record_type)
+    except KeyError:
+        raise DecodeError(f"metadata record of unknown type {record_type}") from None
+    message, position = record_class.read(view, position, version)
     if position != len(view):
         raise DecodeError(f"{len(view) - position} bytes of garbage after a record of type {record_type}")
     return ApiMessageAndVersion(message, version)

@@ -38,6 +38,11 @@ class Replay:
         self._offset = image.offset
         self._epoch = image.epoch
 
+    @property
+    def next_offset(self) -> int:
+        """Where the next record stands."""
+        return self._offset + 1
+
     def load(self, messages: Iterable[Any], first_offset: int, epoch: int) -> list[Publication]:
         """Take in records at successive offsets without making an image of each batch.
 

@@ -58,4 +58,5 @@ def _voters(quorum: Quorum, now_ms: int) -> list[ReplicaState]:
 
 def _unknown_topic(name: str, partitions: Iterable[int]) -> TopicData:
     code = errors.UNKNOWN_TOPIC_OR_PARTITION
-    return TopicData(name, [PartitionData(index, code, leader_id=-1, leader_epoch=-1) for index in partitions])
+    unknown = [PartitionData(index, code, leader_id=-1, leader_epoch=-1) for index in partitions]
+    return TopicData(name, unknown)

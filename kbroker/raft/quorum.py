@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from kbroker.protocol.generated.leader_change_message import LeaderChangeMessage
 from kbroker.protocol.generated.leader_change_message import Voter as ChangedVoter
+from kbroker.protocol.primitives import uuid_to_text
 from kbroker.raft.election_state import NOBODY, ElectionState
 from kbroker.raft.voters import Voter, VoterSet
 
@@ -42,10 +43,10 @@ class PersistElection(NamedTuple):
 
 
 class AppendLeaderChange(NamedTuple):
-    """Open the epoch: append the message as a control record."""
+    """Open the epoch: append the message as a control record, in one batch with the voters if told so."""
 
-    epoch: int
     message: LeaderChangeMessage
+    with_voters: bool
 
 
 class AdvanceHighWatermark(NamedTuple):
@@ -118,12 +119,13 @@ class Leader:
 class Quorum:
     """The state machine. The log itself is elsewhere; only its end is told."""
 
-    __slots__ = ("high_watermark", "local", "state", "voters")
+    __slots__ = ("_voters_in_log", "high_watermark", "local", "state", "voters")
 
     def __init__(self, local: Voter, voters: VoterSet) -> None:
         self.local = local
         self.voters = voters
         self.high_watermark = -1
+        self._voters_in_log = True
         self.state: Unattached | Resigned | Candidate | Leader = Unattached(0)
 
     @property
@@ -138,17 +140,21 @@ class Quorum:
     def is_leader(self) -> bool:
         return isinstance(self.state, Leader)
 
-    def on_start(self, stored: ElectionState | None, log_epoch: int, log_end_offset: int) -> list[Effect]:
+    def on_start(
+        self, stored: ElectionState | None, log_epoch: int, log_end_offset: int, *, voters_in_log: bool
+    ) -> list[Effect]:
         """Take up what was persisted, and, where no other vote is needed, lead.
 
-        `log_epoch` is the last one in the log: a lost file must not make it go back.
+        `log_epoch` is the last one in the log: a lost file must not make it go
+        back. `voters_in_log` is false while only the formatting tool named them.
         """
         if not self.voters.is_only_voter(self.local):
-            members = ", ".join(map(str, self.voters.ids))
+            members = ", ".join(f"{id_} (directory {uuid_to_text(uuid)})" for id_, uuid in self.voters.voters)
             raise UnsupportedQuorum(
-                f"the voters of the metadata quorum are {members}; kbroker can only be the single voter so far"
+                f"the metadata quorum's voters are {members}, but kbroker can only be the single voter so far"
             )
         self.state = self._initial_state(stored or ElectionState(0), log_epoch)
+        self._voters_in_log = voters_in_log
         return self.on_election_timeout(log_end_offset)
 
     def _initial_state(self, stored: ElectionState, log_epoch: int) -> Unattached | Resigned:
@@ -177,7 +183,8 @@ class Quorum:
             voters=[ChangedVoter(voter_id) for voter_id in self.voters.ids],
             granting_voters=[ChangedVoter(voter_id) for voter_id in sorted(candidate.granted)],
         )
-        return [PersistElection(leader.election()), AppendLeaderChange(leader.epoch, message)]
+        with_voters = self.voters.record is not None and not self._voters_in_log
+        return [PersistElection(leader.election()), AppendLeaderChange(message, with_voters)]
 
     def on_flushed(self, end_offset: int) -> list[Effect]:
         """The own log is durable up to `end_offset`."""
