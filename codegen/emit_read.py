@@ -134,13 +134,17 @@ class _Reader:
         self._add("if stop > end:" if nullable else "if not position <= stop <= end:")
         self._fail(f"bad length of {self._label(target)}")
         if field.zero_copy:
+            # Of a view that holds nothing there is only one.
+            self._add("if stop == position:")
+            self._add(f"    {target} = {self._source.helper('EMPTY_VIEW')}")
+            self._add("else:")
+            self._source.indent += 1
             self._add(f"budget -= {VIEW_BYTES}")
             self._add("if budget < 0:")
             self._add(f"    raise {self._source.helper('over_budget')}()")
         self._add(assignment)
         self._add("position = stop")
-        if nullable:
-            self._source.indent -= 1
+        self._source.indent -= nullable + field.zero_copy
 
     def _nested(self, field: Field, target: str) -> None:
         assert field.struct is not None

@@ -38,6 +38,9 @@ class Versions:
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.low, self.high + 1))
 
+    def intersect(self, other: "Versions") -> "Versions":
+        return Versions(max(self.low, other.low), min(self.high, other.high))
+
     @property
     def empty(self) -> bool:
         return self.low > self.high

@@ -2,8 +2,9 @@
 
 Traps of the schemas: a field may give `taggedVersions` alone; defaults are
 strings or raw JSON values, but null only as the string "null" (a raw one says
-nothing: the default is an empty array or struct, as in Kafka); a removed API has no valid versions; a struct is
-defined where it is used, or once in `commonStructs`.
+nothing: the default is an empty array or struct, as in Kafka); a removed API
+has no valid versions; a struct is defined where it is used, or once in
+`commonStructs`.
 """
 
 import json
@@ -34,6 +35,7 @@ class _Parser:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._spec = spec
+        self._versions = _versions(spec["validVersions"])
         self._common: dict[str, dict[str, Any]] = {s["name"]: s for s in spec.get("commonStructs", ())}
         self._structs: dict[str, Struct] = {}
 
@@ -45,7 +47,7 @@ class _Parser:
             name=struct.name,
             kind=spec["type"],
             api_key=spec.get("apiKey", -1),
-            versions=_versions(spec["validVersions"]),
+            versions=self._versions,
             flexible_from=NEVER if flexible.empty else flexible.low,
             listeners=tuple(spec.get("listeners", ())),
             latest_version_unstable=spec.get("latestVersionUnstable", False),
@@ -62,7 +64,8 @@ class _Parser:
     def _field(self, spec: dict[str, Any]) -> Field:
         tagged = _versions(spec.get("taggedVersions"))
         kind, element, struct = self._type(spec)
-        nullable = _versions(spec.get("nullableVersions"))
+        # Some fields could be null only in versions that exist no more.
+        nullable = _versions(spec.get("nullableVersions")).intersect(self._versions)
         return Field(
             name=_attribute(spec["name"]),
             type=kind,

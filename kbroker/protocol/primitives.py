@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from kbroker.environment import File
 
-BUDGET_FACTOR = 4
+# A fetch of many topics with one partition each, the densest honest message,
+# needs six times its bytes.
+BUDGET_FACTOR = 6
 BUDGET_BASE = 1 << 20
 # Unknown tagged fields of one struct: none is known to send more than a few.
 MAX_TAGGED_FIELDS = 128
@@ -31,6 +33,7 @@ TAGGED_FIELD_COST = 24
 MAX_STRING_BYTES = 0x7FFF
 
 ZERO_UUID = bytes(16)
+EMPTY_VIEW = memoryview(b"")
 # The id of `__cluster_metadata`.
 METADATA_TOPIC_ID = bytes(15) + b"\x01"
 

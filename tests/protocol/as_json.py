@@ -9,7 +9,7 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from codegen.model import Field, Message, Struct, snake_case
+from codegen.model import EMPTY, Field, Message, Struct, snake_case
 from kbroker.protocol.primitives import uuid_to_text
 
 
@@ -64,6 +64,8 @@ def _one(kind: str, struct: Struct | None, version: int, value: Any) -> Any:
 
 
 def _is_set(field: Field, value: Any) -> bool:
-    if field.struct is not None and field.type == "struct" and value is not None and field.default is not None:
+    if field.default is not EMPTY or value is None:
+        return bool(value != field.default)
+    if field.struct is not None and field.type == "struct":
         return any(_is_set(inner, getattr(value, inner.name)) for inner in field.struct.fields)
-    return bool(value != ([] if field.type == "array" and field.default is not None else field.default))
+    return bool(value)

@@ -1,6 +1,6 @@
 """Holds the codecs against Apache Kafka's own Java classes.
 
-    python -m tests.protocol.oracle            compare, and re-make golden.txt.gz and errors.txt
+    python -m tests.protocol.oracle            compare, and re-make the files below
     python -m tests.protocol.oracle --fuzz 20  compare that many more samples of each message and version
 
 Both directions: Java reads our bytes, prints what it understood, and writes
@@ -20,13 +20,12 @@ from pathlib import Path
 from codegen.vendor import KAFKA_VERSION
 from kbroker.protocol.messages import message_class
 from tests.protocol.as_json import as_json, digest, from_java
-from tests.protocol.samples import Profile, encode, messages, pairs, sample
+from tests.protocol.samples import PROFILES, encode, messages, pairs, sample
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden.txt.gz"
+DEFAULTS = HERE / "defaults.txt.gz"
 ERRORS = HERE / "errors.txt"
-
-_PROFILES: tuple[Profile, ...] = ("rich", "edge")
 
 Sample = tuple[str, int, bytes]
 
@@ -45,13 +44,15 @@ def main() -> int:
     if not wrong and count is None:
         lines = [_golden_line(s, a) for s, a in zip(samples, answers, strict=True)]
         GOLDEN.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
-        ERRORS.write_text("\n".join(_java(classpath, ["errors"], "")) + "\n")
+        defaults = "".join(f"{line}\n" for line in sorted(_java(classpath, ["defaults"], "")))
+        DEFAULTS.write_bytes(gzip.compress(defaults.encode(), mtime=0))
+        ERRORS.write_text("".join(f"{line}\n" for line in _java(classpath, ["errors"], "")))
     return 1 if wrong else 0
 
 
 def _samples(seeds: range | list[int]) -> Iterator[Sample]:
     for name, version in pairs():
-        for profile in _PROFILES:
+        for profile in PROFILES[:2]:
             for seed in seeds:
                 yield name, version, encode(sample(name, version, profile, seed), version)
 
@@ -80,9 +81,9 @@ def _golden_line(given: Sample, answer: str) -> str:
 def _classpath() -> str:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "classpath"
-        command = ["mvn", "-B", "-q", "-f", str(HERE / "java" / "pom.xml"), f"-Dkafka.version={KAFKA_VERSION}"]
-        goal = ["dependency:build-classpath", f"-Dmdep.outputFile={output}"]
-        subprocess.run([*command, *goal], check=True, stdout=subprocess.DEVNULL)
+        command = ["mvn", "-B", "-q", "-f", str(HERE / "java" / "pom.xml"), "dependency:build-classpath"]
+        settings = [f"-Dkafka.version={KAFKA_VERSION}", f"-Dmdep.outputFile={output}"]
+        subprocess.run([*command, *settings], check=True, stdout=subprocess.DEVNULL)
         return output.read_text().strip()
 
 

@@ -20,6 +20,7 @@ from kbroker.protocol import primitives
 from kbroker.protocol.messages import message_class
 
 Profile = Literal["rich", "edge", "small"]
+PROFILES: tuple[Profile, ...] = ("rich", "edge", "small")
 
 _INTEGERS = {
     "int8": (-(2**7), 2**7 - 1),

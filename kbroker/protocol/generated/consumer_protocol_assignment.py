@@ -9,6 +9,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     int32_array,
     Message,
     over_budget,
@@ -94,11 +95,14 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerProtocolAssignme
         stop = position + count
         if stop > end:
             raise DecodeError("bad length of ConsumerProtocolAssignment.user_data")
-        budget -= 192
-        if budget < 0:
-            raise over_budget()
-        message.user_data = buffer[position:stop]
-        position = stop
+        if stop == position:
+            message.user_data = EMPTY_VIEW
+        else:
+            budget -= 192
+            if budget < 0:
+                raise over_budget()
+            message.user_data = buffer[position:stop]
+            position = stop
     return message, position
 
 

@@ -9,6 +9,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     int32_array,
     Message,
     over_budget,
@@ -94,11 +95,14 @@ def read_v0(buffer: memoryview, position: int) -> tuple[ConsumerProtocolSubscrip
         stop = position + count
         if stop > end:
             raise DecodeError("bad length of ConsumerProtocolSubscription.user_data")
-        budget -= 192
-        if budget < 0:
-            raise over_budget()
-        message.user_data = buffer[position:stop]
-        position = stop
+        if stop == position:
+            message.user_data = EMPTY_VIEW
+        else:
+            budget -= 192
+            if budget < 0:
+                raise over_budget()
+            message.user_data = buffer[position:stop]
+            position = stop
     return message, position
 
 
@@ -133,11 +137,14 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ConsumerProtocolSubscrip
         stop = position + count
         if stop > end:
             raise DecodeError("bad length of ConsumerProtocolSubscription.user_data")
-        budget -= 192
-        if budget < 0:
-            raise over_budget()
-        message.user_data = buffer[position:stop]
-        position = stop
+        if stop == position:
+            message.user_data = EMPTY_VIEW
+        else:
+            budget -= 192
+            if budget < 0:
+                raise over_budget()
+            message.user_data = buffer[position:stop]
+            position = stop
     (count,) = unpack_i(buffer, position)
     position += 4
     if not 0 <= 6 * count <= end - position:
@@ -199,11 +206,14 @@ def read_v2(buffer: memoryview, position: int) -> tuple[ConsumerProtocolSubscrip
         stop = position + count
         if stop > end:
             raise DecodeError("bad length of ConsumerProtocolSubscription.user_data")
-        budget -= 192
-        if budget < 0:
-            raise over_budget()
-        message.user_data = buffer[position:stop]
-        position = stop
+        if stop == position:
+            message.user_data = EMPTY_VIEW
+        else:
+            budget -= 192
+            if budget < 0:
+                raise over_budget()
+            message.user_data = buffer[position:stop]
+            position = stop
     (count,) = unpack_i(buffer, position)
     position += 4
     if not 0 <= 6 * count <= end - position:
@@ -266,11 +276,14 @@ def read_v3(buffer: memoryview, position: int) -> tuple[ConsumerProtocolSubscrip
         stop = position + count
         if stop > end:
             raise DecodeError("bad length of ConsumerProtocolSubscription.user_data")
-        budget -= 192
-        if budget < 0:
-            raise over_budget()
-        message.user_data = buffer[position:stop]
-        position = stop
+        if stop == position:
+            message.user_data = EMPTY_VIEW
+        else:
+            budget -= 192
+            if budget < 0:
+                raise over_budget()
+            message.user_data = buffer[position:stop]
+            position = stop
     (count,) = unpack_i(buffer, position)
     position += 4
     if not 0 <= 6 * count <= end - position:

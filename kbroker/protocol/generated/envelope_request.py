@@ -7,6 +7,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     Message,
     ONE_BYTE,
     over_budget,
@@ -49,11 +50,14 @@ def read_v0(buffer: memoryview, position: int) -> tuple[EnvelopeRequest, int]:
     stop = position + count - 1
     if not position <= stop <= end:
         raise DecodeError("bad length of EnvelopeRequest.request_data")
-    budget -= 192
-    if budget < 0:
-        raise over_budget()
-    message.request_data = buffer[position:stop]
-    position = stop
+    if stop == position:
+        message.request_data = EMPTY_VIEW
+    else:
+        budget -= 192
+        if budget < 0:
+            raise over_budget()
+        message.request_data = buffer[position:stop]
+        position = stop
     count = buffer[position]
     position += 1
     if count > 127:

@@ -9,6 +9,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     Message,
     ONE_BYTE,
     over_budget,
@@ -54,11 +55,14 @@ def read_v0(buffer: memoryview, position: int) -> tuple[EnvelopeResponse, int]:
         stop = position + count - 1
         if stop > end:
             raise DecodeError("bad length of EnvelopeResponse.response_data")
-        budget -= 192
-        if budget < 0:
-            raise over_budget()
-        message.response_data = buffer[position:stop]
-        position = stop
+        if stop == position:
+            message.response_data = EMPTY_VIEW
+        else:
+            budget -= 192
+            if budget < 0:
+                raise over_budget()
+            message.response_data = buffer[position:stop]
+            position = stop
     message.error_code, tags = unpack_hB(buffer, position)
     position += 3
     if tags:

@@ -9,6 +9,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     Message,
     missing_field,
     ONE_BYTE,
@@ -273,11 +274,14 @@ def read_v4(buffer: memoryview, position: int) -> tuple[FetchResponse, int]:
                 stop = position + count
                 if stop > end:
                     raise DecodeError("bad length of partition_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_data.records = buffer[position:stop]
+                    position = stop
             partitions.append(partition_data)
         fetchable_topic_response.partitions = partitions
         responses.append(fetchable_topic_response)
@@ -349,11 +353,14 @@ def read_v5(buffer: memoryview, position: int) -> tuple[FetchResponse, int]:
                 stop = position + count
                 if stop > end:
                     raise DecodeError("bad length of partition_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_data.records = buffer[position:stop]
+                    position = stop
             partitions.append(partition_data)
         fetchable_topic_response.partitions = partitions
         responses.append(fetchable_topic_response)
@@ -423,11 +430,14 @@ def read_v7(buffer: memoryview, position: int) -> tuple[FetchResponse, int]:
                 stop = position + count
                 if stop > end:
                     raise DecodeError("bad length of partition_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_data.records = buffer[position:stop]
+                    position = stop
             partitions.append(partition_data)
         fetchable_topic_response.partitions = partitions
         responses.append(fetchable_topic_response)
@@ -496,11 +506,14 @@ def read_v11(buffer: memoryview, position: int) -> tuple[FetchResponse, int]:
                 stop = position + count
                 if stop > end:
                     raise DecodeError("bad length of partition_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_data.records = buffer[position:stop]
+                    position = stop
             partitions.append(partition_data)
         fetchable_topic_response.partitions = partitions
         responses.append(fetchable_topic_response)
@@ -584,11 +597,14 @@ def read_v12(buffer: memoryview, position: int) -> tuple[FetchResponse, int]:
                 stop = position + count - 1
                 if stop > end:
                     raise DecodeError("bad length of partition_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_data.records = buffer[position:stop]
+                    position = stop
             tags = buffer[position]
             position += 1
             if tags:
@@ -702,11 +718,14 @@ def read_v13(buffer: memoryview, position: int) -> tuple[FetchResponse, int]:
                 stop = position + count - 1
                 if stop > end:
                     raise DecodeError("bad length of partition_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_data.records = buffer[position:stop]
+                    position = stop
             tags = buffer[position]
             position += 1
             if tags:
@@ -820,11 +839,14 @@ def read_v16(buffer: memoryview, position: int) -> tuple[FetchResponse, int]:
                 stop = position + count - 1
                 if stop > end:
                     raise DecodeError("bad length of partition_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_data.records = buffer[position:stop]
+                    position = stop
             tags = buffer[position]
             position += 1
             if tags:

@@ -9,6 +9,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     Message,
     missing_field,
     ONE_BYTE,
@@ -198,11 +199,14 @@ def read_v0(buffer: memoryview, position: int) -> tuple[FetchSnapshotResponse, i
             stop = position + count - 1
             if not position <= stop <= end:
                 raise DecodeError("bad length of partition_snapshot.unaligned_records")
-            budget -= 192
-            if budget < 0:
-                raise over_budget()
-            partition_snapshot.unaligned_records = buffer[position:stop]
-            position = stop
+            if stop == position:
+                partition_snapshot.unaligned_records = EMPTY_VIEW
+            else:
+                budget -= 192
+                if budget < 0:
+                    raise over_budget()
+                partition_snapshot.unaligned_records = buffer[position:stop]
+                position = stop
             tags = buffer[position]
             position += 1
             if tags:
@@ -289,11 +293,14 @@ def read_v1(buffer: memoryview, position: int) -> tuple[FetchSnapshotResponse, i
             stop = position + count - 1
             if not position <= stop <= end:
                 raise DecodeError("bad length of partition_snapshot.unaligned_records")
-            budget -= 192
-            if budget < 0:
-                raise over_budget()
-            partition_snapshot.unaligned_records = buffer[position:stop]
-            position = stop
+            if stop == position:
+                partition_snapshot.unaligned_records = EMPTY_VIEW
+            else:
+                budget -= 192
+                if budget < 0:
+                    raise over_budget()
+                partition_snapshot.unaligned_records = buffer[position:stop]
+                position = stop
             tags = buffer[position]
             position += 1
             if tags:

@@ -9,6 +9,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     Message,
     ONE_BYTE,
     over_budget,
@@ -140,11 +141,14 @@ def read_v3(buffer: memoryview, position: int) -> tuple[ProduceRequest, int]:
                 stop = position + count
                 if stop > end:
                     raise DecodeError("bad length of partition_produce_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_produce_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_produce_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_produce_data.records = buffer[position:stop]
+                    position = stop
             partition_data.append(partition_produce_data)
         topic_produce_data.partition_data = partition_data
         topic_data.append(topic_produce_data)
@@ -214,11 +218,14 @@ def read_v9(buffer: memoryview, position: int) -> tuple[ProduceRequest, int]:
                 stop = position + count - 1
                 if stop > end:
                     raise DecodeError("bad length of partition_produce_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_produce_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_produce_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_produce_data.records = buffer[position:stop]
+                    position = stop
             tags = buffer[position]
             position += 1
             if tags:
@@ -291,11 +298,14 @@ def read_v13(buffer: memoryview, position: int) -> tuple[ProduceRequest, int]:
                 stop = position + count - 1
                 if stop > end:
                     raise DecodeError("bad length of partition_produce_data.records")
-                budget -= 192
-                if budget < 0:
-                    raise over_budget()
-                partition_produce_data.records = buffer[position:stop]
-                position = stop
+                if stop == position:
+                    partition_produce_data.records = EMPTY_VIEW
+                else:
+                    budget -= 192
+                    if budget < 0:
+                        raise over_budget()
+                    partition_produce_data.records = buffer[position:stop]
+                    position = stop
             tags = buffer[position]
             position += 1
             if tags:

@@ -9,6 +9,7 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     Message,
     over_budget,
     Part,
@@ -58,11 +59,14 @@ def read_v0(buffer: memoryview, position: int) -> tuple[PushTelemetryRequest, in
     stop = position + count - 1
     if not position <= stop <= end:
         raise DecodeError("bad length of PushTelemetryRequest.metrics")
-    budget -= 192
-    if budget < 0:
-        raise over_budget()
-    message.metrics = buffer[position:stop]
-    position = stop
+    if stop == position:
+        message.metrics = EMPTY_VIEW
+    else:
+        budget -= 192
+        if budget < 0:
+            raise over_budget()
+        message.metrics = buffer[position:stop]
+        position = stop
     tags = buffer[position]
     position += 1
     if tags:

@@ -9,8 +9,8 @@ from kbroker.protocol.primitives import (
     BUDGET_BASE,
     BUDGET_FACTOR,
     DecodeError,
+    EMPTY_VIEW,
     Message,
-    null_field,
     ONE_BYTE,
     over_budget,
     Part,
@@ -88,7 +88,7 @@ class PartitionData(Struct):
         acknowledge_error_code: int = 0,
         acknowledge_error_message: str | None = None,
         current_leader: LeaderIdAndEpoch = DEFAULT_LEADER_ID_AND_EPOCH,
-        records: Part | None = None,
+        records: Part = b'',
         acquired_records: list[AcquiredRecords] = UNSET,
     ) -> None:
         self.partition_index = partition_index
@@ -233,11 +233,14 @@ def read_v1(buffer: memoryview, position: int) -> tuple[ShareFetchResponse, int]
             stop = position + count - 1
             if not position <= stop <= end:
                 raise DecodeError("bad length of partition_data.records")
-            budget -= 192
-            if budget < 0:
-                raise over_budget()
-            partition_data.records = buffer[position:stop]
-            position = stop
+            if stop == position:
+                partition_data.records = EMPTY_VIEW
+            else:
+                budget -= 192
+                if budget < 0:
+                    raise over_budget()
+                partition_data.records = buffer[position:stop]
+                position = stop
             count = buffer[position]
             position += 1
             if count > 127:
@@ -346,8 +349,6 @@ def write_v1(message: ShareFetchResponse, out: list[Part], version: int) -> None
                 append(pack_hB(partition_data.acknowledge_error_code, count) if count < 128 else pack_h(partition_data.acknowledge_error_code) + string_length(count))
                 append(data)
             leader_id_and_epoch = partition_data.current_leader
-            if partition_data.records is None:
-                raise null_field("partition_data.records", version)
             count = len(partition_data.records) + 1
             append(pack_iixB(leader_id_and_epoch.leader_id, leader_id_and_epoch.leader_epoch, count) if count < 128 else pack_iix(leader_id_and_epoch.leader_id, leader_id_and_epoch.leader_epoch) + uvarint(count))
             append(partition_data.records)

@@ -3,7 +3,9 @@ import java.io.File;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
 import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
 import java.nio.ByteBuffer;
 import java.util.Collections;
 import java.util.HashMap;
@@ -25,6 +27,7 @@ import org.apache.kafka.common.protocol.Readable;
  * Output lines: how many bytes were read, the bytes Kafka writes for what it read, the same as JSON;
  *               or "error" and the reason.
  * With the argument "errors": the error codes and their names.
+ * With the argument "defaults": class, field and value of every field of a new message or nested struct.
  */
 public class Oracle {
     private static final HexFormat HEX = HexFormat.of();
@@ -33,6 +36,14 @@ public class Oracle {
         PrintStream out = new PrintStream(System.out, false, "UTF-8");
         if (arguments.length == 1 && arguments[0].equals("errors")) {
             for (Errors error : Errors.values()) out.println(error.code() + "\t" + error.name());
+        } else if (arguments.length == 1 && arguments[0].equals("defaults")) {
+            for (String converter : converters().values()) {
+                Class<?> type = Class.forName(converter.substring(0, converter.length() - "JsonConverter".length()));
+                String name = type.getSimpleName().replaceFirst("(Request|Response|Header)Data$", "$1");
+                defaults(out, name, type);
+                for (Class<?> nested : type.getDeclaredClasses())
+                    if (Message.class.isAssignableFrom(nested)) defaults(out, name + "." + nested.getSimpleName(), nested);
+            }
         } else {
             Map<String, String> converters = converters();
             BufferedReader in = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
@@ -57,6 +68,25 @@ public class Oracle {
             }
         }
         return found;
+    }
+
+    private static void defaults(PrintStream out, String name, Class<?> type) throws Exception {
+        Constructor<?> constructor = type.getDeclaredConstructor();
+        constructor.setAccessible(true);
+        Object made = constructor.newInstance();
+        for (Field field : type.getDeclaredFields()) {
+            if (Modifier.isStatic(field.getModifiers()) || field.getName().equals("_unknownTaggedFields")) continue;
+            if (field.getName().equals("next") || field.getName().equals("prev")) continue;
+            field.setAccessible(true);
+            out.println(name + "\t" + field.getName() + "\t" + words(field.get(made)));
+        }
+    }
+
+    private static String words(Object value) {
+        if (value instanceof String text) return '"' + text + '"';
+        if (value instanceof byte[] bytes) return "bytes " + bytes.length;
+        if (value instanceof ByteBuffer buffer) return "bytes " + buffer.remaining();
+        return value instanceof Message ? "{}" : String.valueOf(value);
     }
 
     private static String answer(Map<String, String> converters, String line) {
