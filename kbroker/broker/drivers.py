@@ -58,6 +58,8 @@ class TaskDriver:
             await self._serve()
         except (OSError, trio.ClosedResourceError):
             pass  # the client is gone: nobody to tell, and nothing worth a line
+        except Exception as error:
+            self._network.report_defect(error)
         finally:
             self._connection.abandon()
             trio.lowlevel.notify_closing(self._socket)

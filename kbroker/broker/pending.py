@@ -8,6 +8,7 @@ trio task that does so is `run_timers`.
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kbroker.environment import Clock
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class ScheduledCall:
@@ -123,8 +126,11 @@ class WaitingRoom:
             call = heapq.heappop(self._heap)[2]
             callback, call.callback = call.callback, None
             if callback is not None:
-                callback()
                 ran = True
+                try:
+                    callback()
+                except Exception:
+                    log.exception("A timer's work failed")
         return ran
 
     async def run_timers(self, finish_turn: Callable[[], None]) -> None:

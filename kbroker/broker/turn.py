@@ -10,29 +10,30 @@ ends with `finish`.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kbroker.broker.network import NetworkState
     from kbroker.broker.pending import WaitingRoom
-    from kbroker.environment import Disk
-    from kbroker.replication.partition import Partition
+    from kbroker.environment import Environment
+    from kbroker.log.flush import Flush
     from kbroker.replication.replica_manager import ReplicaManager
-
-log = logging.getLogger(__name__)
 
 
 class Turn:
     """Carries consequences from room to room."""
 
     def __init__(
-        self, network: NetworkState, waiting: WaitingRoom, replicas: ReplicaManager, disk: Disk
+        self,
+        network: NetworkState,
+        waiting: WaitingRoom,
+        replicas: ReplicaManager,
+        environment: Environment,
     ) -> None:
         self._network = network
         self._waiting = waiting
         self._replicas = replicas
-        self._flusher = GroupCommit(replicas, disk)
+        self._flusher = GroupCommit(replicas, environment)
 
     def finish(self) -> None:
         ready = self._network.ready
@@ -50,33 +51,37 @@ class Turn:
 class GroupCommit:
     """Flushes logs off the loop, all that are due in one trip; what comes meanwhile goes with the next."""
 
-    def __init__(self, replicas: ReplicaManager, disk: Disk) -> None:
+    def __init__(self, replicas: ReplicaManager, environment: Environment) -> None:
         self._replicas = replicas
-        self._disk = disk
+        self._environment = environment
         self._running = False
 
     def start_if_due(self) -> None:
         if self._running:
             return
-        due = self._replicas.take_flush_due()
-        if not due:
+        now_ms = self._environment.clock.wall_ms()
+        flushes = []
+        for partition in self._replicas.take_flush_due():
+            flush = partition.log.begin_flush(now_ms)
+            if flush is not None:
+                flushes.append((partition, flush))
+        if not flushes:
             return
         self._running = True
-        flushes = [(partition, partition.log.begin_flush()) for partition in due]
-        errors: dict[Partition, BaseException] = {}
+        errors: dict[Flush, BaseException] = {}
 
         def work() -> None:
-            for partition, flush in flushes:
+            for _, flush in flushes:
                 try:
                     flush.work()
                 except OSError as error:
-                    errors[partition] = error
+                    errors[flush] = error
 
         def done(error: BaseException | None) -> None:
             self._running = False
             for partition, flush in flushes:
-                failure = error or errors.get(partition)
+                failure = error or errors.get(flush)
                 flush.done(failure)
                 self._replicas.on_flushed(partition, failure)
 
-        self._disk.offload(work, done)
+        self._environment.disk.offload(work, done)

@@ -206,6 +206,9 @@ class GroupCoordinators(Protocol):
         self, request: DeleteGroupsRequest, context: RequestContext
     ) -> DeleteGroupsResponse | Pending[DeleteGroupsResponse]: ...
 
+    def group_offsets(self) -> Iterable[Any]:
+        """Each group with its committed offsets, for metrics."""
+
     def partition_for(self, group_id: str) -> int:
         """The `__consumer_offsets` partition that coordinates the group."""
 

@@ -1,0 +1,112 @@
+"""What must be done now and then: checkpoints, retention, expiry, idle clients.
+
+Each chore is a callback on the one timer heap. What may block (removing
+files, writeback) is taken as work and run off the loop; a checkpoint is one
+small file, written on the loop as rarely as Kafka writes it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kbroker.broker.network import NetworkState
+    from kbroker.handlers.context import Services
+    from kbroker.log.directory import LogDirectory
+
+log = logging.getLogger(__name__)
+
+_CHORES_MS = 1_000
+_IDLE_CHECK_MS = 5_000
+_RETENTION_INITIAL_DELAY_MS = 30_000
+_PRODUCER_EXPIRY_MS = 600_000
+# Partitions whose retention is looked at before others get their turn.
+_PARTITIONS_PER_TURN = 200
+
+
+class Housekeeping:
+    """Schedules itself through `services.waiting`."""
+
+    def __init__(self, services: Services, network: NetworkState, directory: LogDirectory) -> None:
+        self._services = services
+        self._network = network
+        self._directory = directory
+
+    def start(self) -> None:
+        config = self._services.config
+        self._repeat(
+            config.int("replica.high.watermark.checkpoint.interval.ms"), self._checkpoint_high_watermarks
+        )
+        self._repeat(config.int("log.flush.offset.checkpoint.interval.ms"), self._checkpoint_recovery_points)
+        self._repeat(config.int("log.flush.start.offset.checkpoint.interval.ms"), self._checkpoint_log_starts)
+        self._repeat(
+            config.int("log.retention.check.interval.ms"), self._apply_retention, _RETENTION_INITIAL_DELAY_MS
+        )
+        self._repeat(_PRODUCER_EXPIRY_MS, self._expire_producers)
+        self._repeat(_IDLE_CHECK_MS, self._end_overdue_connections)
+        self._repeat(_CHORES_MS, self.run_chores)
+
+    def _repeat(self, period_ms: int, chore: Callable[[], None], first_ms: int | None = None) -> None:
+        def run() -> None:
+            chore()
+            self._services.waiting.call_later(period_ms, run)
+
+        self._services.waiting.call_later(period_ms if first_ms is None else first_ms, run)
+
+    # --- checkpoints ---------------------------------------------------------------------------
+
+    def _checkpoint_high_watermarks(self) -> None:
+        self._directory.checkpoint_high_watermarks()
+
+    def _checkpoint_recovery_points(self) -> None:
+        self._directory.checkpoint_recovery_points()
+
+    def _checkpoint_log_starts(self) -> None:
+        self._directory.checkpoint_log_starts()
+
+    # --- records that go -----------------------------------------------------------------------
+
+    def _apply_retention(self) -> None:
+        """Give every log its look, some in each turn."""
+        remaining = list(self._services.replicas.partitions())
+
+        def look() -> None:
+            now_ms = self._services.environment.clock.wall_ms()
+            for _ in range(min(_PARTITIONS_PER_TURN, len(remaining))):
+                partition = remaining.pop()
+                if not partition.unavailable:
+                    partition.log.delete_old_segments(now_ms)
+            if remaining:
+                self._services.waiting.call_later(1, look)
+
+        look()
+
+    def _expire_producers(self) -> None:
+        now_ms = self._services.environment.clock.wall_ms()
+        for partition in self._services.replicas.partitions():
+            partition.log.remove_expired_producers(now_ms)
+
+    def run_chores(self) -> None:
+        """Remove files that are due and start writeback, off the loop."""
+        chores = self._directory.take_chores(self._services.environment.clock.wall_ms())
+        if not chores:
+            return
+
+        def work() -> None:
+            for chore in chores:
+                chore()
+
+        def done(error: BaseException | None) -> None:
+            if error is not None:
+                log.warning("A file could not be removed: %s", error)
+
+        self._services.environment.disk.offload(work, done)
+
+    # --- clients -------------------------------------------------------------------------------
+
+    def _end_overdue_connections(self) -> None:
+        for connection, reason in self._network.overdue():
+            self._network.connections[connection].end(reason)
