@@ -289,35 +289,22 @@ class CoordinatorDriver(Generic[S]):
     def _append(self, shard: Shard[S], result: Result[Any], now: Now) -> int:
         """Write and replay the records; the offset of the last one."""
         last_offset = -1
-        for records in self._batches(shard, result):
+        limit = self._partition(shard).log.config.rules.max_message_bytes
+        # Half of it, as what a record takes in a batch is only estimated.
+        for records in [result.records] if result.atomic else _split(result.records, limit // 2):
             batch = build_batch(
                 [Record(index, 0, *encode(record)) for index, record in enumerate(records)],
                 base_timestamp=now.wall_ms,
                 attributes=self._attributes,
             )
+            if len(batch) > limit:
+                raise KafkaError(errors.MESSAGE_TOO_LARGE)
             info = self._services.replicas.append_internal(self._topic, shard.index, batch, now.wall_ms)
             last_offset = shard.last_offset = info.last_offset
             if result.replay:
                 for offset, record in enumerate(records, info.first_offset):
                     shard.machine.replay(offset, -1, record)
         return last_offset
-
-    def _batches(self, shard: Shard[S], result: Result[Any]) -> Iterator[Sequence[CoordinatorRecord]]:
-        """All records in one batch, unless they may be split and are too many."""
-        if result.atomic:
-            yield result.records
-            return
-        limit = self._partition(shard).log.config.rules.max_message_bytes // 2
-        batch: list[CoordinatorRecord] = []
-        size = 0
-        for record in result.records:
-            key, value = encode(record)
-            size += len(key) + len(value or b"") + _RECORD_OVERHEAD
-            if batch and size > limit:
-                yield batch
-                batch, size = [], len(key) + len(value or b"") + _RECORD_OVERHEAD
-            batch.append(record)
-        yield batch
 
     # ── waiting ──────────────────────────────────────────────────────────────
 
@@ -376,6 +363,21 @@ class CoordinatorDriver(Generic[S]):
     def _now(self) -> Now:
         clock = self._services.environment.clock
         return Now(clock.wall_ms(), clock.monotonic_ms())
+
+
+def _split(records: Sequence[CoordinatorRecord], max_bytes: int) -> Iterator[Sequence[CoordinatorRecord]]:
+    """Runs of records of at most about `max_bytes`."""
+    run: list[CoordinatorRecord] = []
+    size = 0
+    for record in records:
+        key, value = encode(record)
+        record_size = len(key) + len(value or b"") + _RECORD_OVERHEAD
+        if run and size + record_size > max_bytes:
+            yield run
+            run, size = [], 0
+        run.append(record)
+        size += record_size
+    yield run
 
 
 def _append_error(code: int) -> int:
