@@ -1,4 +1,4 @@
-"""Every setting: what it is, where it comes from, what it means for a topic.
+"""Every setting: what it is, where it comes from, what it means.
 
 Kafka's names, types, defaults and rules throughout; keys of our own begin with
 `kbroker.`. Knows nothing of who uses a setting.

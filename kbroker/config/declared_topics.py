@@ -1,7 +1,9 @@
-"""Topics that must exist once the broker is up: `kbroker.topics`, KAFKA_CREATE_TOPICS.
+"""Topics that must exist once the broker is up.
 
-Form: `name:partitions:replication factor[:cleanup.policy]`, separated by commas
-or line ends; partitions and replication factor may be empty for the broker's defaults.
+`kbroker.topics` or the variable KAFKA_CREATE_TOPICS. Form:
+`name:partitions:replication factor[:cleanup.policy]`, separated by commas or
+line ends; partitions and replication factor may be empty for the broker's
+defaults.
 """
 
 from __future__ import annotations

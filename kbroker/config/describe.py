@@ -1,4 +1,4 @@
-"""What DescribeConfigs says: values, where they come from, their synonyms.
+"""What DescribeConfigs says: values, their sources and synonyms.
 
 Kafka: `ConfigHelper`, `KafkaConfigSchema`. Held against a running broker's
 answers by a test.

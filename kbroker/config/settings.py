@@ -1,4 +1,4 @@
-"""One broker's configuration: explicit values over mode over Kafka's defaults.
+"""One broker's configuration: what is set over what is default.
 
 A `Config` never changes; dynamic broker configs make a new one
 (`with_dynamic`). All values are checked when it is made, so getters cannot fail.

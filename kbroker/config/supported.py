@@ -1,6 +1,7 @@
-"""Which of Kafka's broker keys kbroker acts on, and which mean nothing here.
+"""Which of Kafka's broker keys kbroker acts on.
 
-All others are accepted too, with one line of log that says so.
+All others are accepted too, with one line of log that says so, but for the few
+that would promise protection.
 """
 
 SUPPORTED = frozenset(
@@ -27,11 +28,8 @@ SUPPORTED = frozenset(
         "max.connections.per.ip.overrides",
         "max.request.partition.size.limit",
         "queued.max.request.bytes",
-        "queued.max.requests",
         "socket.listen.backlog.size",
-        "socket.receive.buffer.bytes",
         "socket.request.max.bytes",
-        "socket.send.buffer.bytes",
         # topics
         "auto.create.topics.enable",
         "default.replication.factor",
@@ -47,14 +45,9 @@ SUPPORTED = frozenset(
         "compression.gzip.level",
         "compression.lz4.level",
         "compression.zstd.level",
-        "producer.id.expiration.ms",
-        "producer.id.expiration.check.interval.ms",
         # the log
         "log.cleanup.policy",
-        "log.cleaner.delete.retention.ms",
         "log.cleaner.max.compaction.lag.ms",
-        "log.cleaner.min.cleanable.ratio",
-        "log.cleaner.min.compaction.lag.ms",
         "log.flush.interval.messages",
         "log.flush.interval.ms",
         "log.flush.offset.checkpoint.interval.ms",
@@ -62,11 +55,9 @@ SUPPORTED = frozenset(
         "log.flush.start.offset.checkpoint.interval.ms",
         "log.index.interval.bytes",
         "log.index.size.max.bytes",
-        "log.initial.task.delay.ms",
         "log.message.timestamp.after.max.ms",
         "log.message.timestamp.before.max.ms",
         "log.message.timestamp.type",
-        "log.preallocate",
         "log.retention.bytes",
         "log.retention.check.interval.ms",
         "log.retention.hours",
@@ -80,9 +71,13 @@ SUPPORTED = frozenset(
         "log.segment.delete.delay.ms",
         "replica.high.watermark.checkpoint.interval.ms",
         # cluster metadata
+        "broker.session.timeout.ms",
+        "metadata.log.segment.bytes",
+        "metadata.log.segment.ms",
+        "metadata.max.retention.bytes",
+        "metadata.max.retention.ms",
         "metadata.log.max.record.bytes.between.snapshots",
         "metadata.log.max.snapshot.interval.ms",
-        "metadata.max.idle.interval.ms",
         # groups and their offsets
         "group.initial.rebalance.delay.ms",
         "group.max.session.timeout.ms",
@@ -92,11 +87,19 @@ SUPPORTED = frozenset(
         "offsets.commit.timeout.ms",
         "offsets.retention.check.interval.ms",
         "offsets.retention.minutes",
+        "offsets.topic.compression.codec",
         "offsets.topic.num.partitions",
         "offsets.topic.replication.factor",
         "offsets.topic.segment.bytes",
-        # Checked in the transaction-less InitProducerId already.
-        "transaction.max.timeout.ms",
+        # internal topics of what comes later, created as configured
+        "share.coordinator.state.topic.min.isr",
+        "share.coordinator.state.topic.num.partitions",
+        "share.coordinator.state.topic.replication.factor",
+        "share.coordinator.state.topic.segment.bytes",
+        "transaction.state.log.min.isr",
+        "transaction.state.log.num.partitions",
+        "transaction.state.log.replication.factor",
+        "transaction.state.log.segment.bytes",
     )
 )
 

@@ -1,4 +1,4 @@
-"""Whether a change of a broker's, group's or subscription's settings is valid.
+"""Whether a broker, group or subscription may be changed so.
 
 Kafka: `DynamicBrokerConfig.validate`, `GroupConfig.validate`,
 `ClientMetricsConfigs.validate`, with their messages.

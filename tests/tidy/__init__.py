@@ -1,0 +1,1 @@
+"""The project's habits as tests: floors, types, style, freshness."""

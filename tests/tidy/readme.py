@@ -1,0 +1,114 @@
+"""The README's tables, made from the code and from kept results.
+
+    python -m tests.tidy.readme --write    renew them
+    python -m tests.tidy.readme --check    exit code 1 if one is stale
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from compat import results
+from kbroker.config.documentation import documentation
+from kbroker.config.key import CLUSTER_WIDE, ConfigKey
+from kbroker.config.own_keys import OWN_KEYS
+from kbroker.config.settings import MODE_DEFAULTS
+from kbroker.config.sources import KEYS
+from kbroker.config.supported import SUPPORTED
+from kbroker.config.topic_keys import TOPIC_KEYS
+from kbroker.config.topics import broker_units
+from kbroker.handlers.table import SUPPORTED as APIS
+from kbroker.protocol.messages import API, KAFKA_VERSION
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+BENCH = ROOT / "compat" / "bench" / "results.json"
+
+# Of the dynamic settings those behind a topic's take effect while the broker runs.
+_BEHIND_TOPICS = {key for name in TOPIC_KEYS for key, _ in broker_units(name)}
+
+_LARGEST = {str((1 << 63) - 1): "2⁶³−1", str((1 << 31) - 1): "2³¹−1"}
+
+
+def apis() -> str:
+    """Every API that is answered, with the versions of kbroker and of Kafka."""
+    lines = [f"| key | API | versions | in Kafka {KAFKA_VERSION} |", "|---:|---|---|---|"]
+    for api_key, (_, low, high) in sorted(APIS.items()):
+        api = API[api_key]
+        lines.append(
+            f"| {api_key} | {api.name} | {low}–{high} | {api.min_version}–{_highest(api_key)} |"
+        )
+    missing = [api.name for key, api in sorted(API.items()) if key not in APIS and "broker" in api.listeners]
+    lines += ["", f"Not answered yet: {', '.join(missing)}."]
+    return "\n".join(lines)
+
+
+def _highest(api_key: int) -> int:
+    api = API[api_key]
+    return api.max_version - api.latest_version_unstable
+
+
+def settings() -> str:
+    """Every setting kbroker acts on."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    names = [*sorted(SUPPORTED), *sorted(OWN_KEYS)]
+    lines += [_setting(KEYS[name]) for name in names if not KEYS[name].internal]
+    return "\n".join(lines)
+
+
+def _setting(key: ConfigKey) -> str:
+    default = MODE_DEFAULTS["dev"].get(key.name, key.default)
+    shown = f"`{_LARGEST.get(default, default)}`" if default else ""
+    kafka = MODE_DEFAULTS["kafka"].get(key.name, key.default)
+    if kafka != default:
+        shown += f" (`--mode kafka`: `{kafka or KEYS['log.dir'].default}`)"
+    dynamic = " *Dynamic.*" if key.name in _BEHIND_TOPICS and key.update == CLUSTER_WIDE else ""
+    meaning = (documentation(key.name) or "").replace("|", "\\|")
+    return f"| `{key.name}` | {shown} | {meaning}{dynamic} |"
+
+
+def clients() -> str:
+    """The outcome of each client's last complete run."""
+    return results.readme_table(results.load("kbroker")).rstrip()
+
+
+def speed() -> str:
+    """The figures of the last benchmark, each beside Apache Kafka's on the same machine."""
+    if not BENCH.exists():
+        return "Not measured yet: `python -m compat.bench` prints the figures."
+    kept = json.loads(BENCH.read_text())
+    lines = [f"Measured by `{kept['command']}`: {kept['machine']}.", ""]
+    lines += ["| | kbroker | Apache Kafka | ratio |", "|---|---:|---:|---:|"]
+    for row in kept["rows"]:
+        lines.append(f"| {row['what']} | {row['kbroker']} | {row['kafka']} | {row['ratio']} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {"apis": apis, "settings": settings, "clients": clients, "speed": speed}
+
+
+def renewed(text: str) -> str:
+    """The README with every table made anew."""
+    for name, make in SECTIONS.items():
+        pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)"
+        found = re.search(pattern, text, re.DOTALL)
+        assert found, f"the README has no place for {name}"
+        text = f"{text[: found.end(1)]}\n{make()}\n\n{text[found.start(2) :]}"
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 1 if something was stale and not to be written."""
+    text = README.read_text(encoding="utf-8")
+    fresh = renewed(text)
+    if arguments == ["--write"]:
+        README.write_text(fresh, encoding="utf-8")
+        return 0
+    if fresh != text:
+        print("README.md is stale: run `python -m tests.tidy.readme --write`")
+    return int(fresh != text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

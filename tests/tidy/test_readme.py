@@ -1,0 +1,15 @@
+"""The README says what is."""
+
+import re
+
+from tests.tidy.readme import README, ROOT, renewed
+
+
+def test_its_tables_are_fresh() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert renewed(text) == text, "run `python -m tests.tidy.readme --write`"
+
+
+def test_the_files_it_points_to_exist() -> None:
+    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", README.read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
