@@ -270,7 +270,12 @@ def topic_id(name: str, incarnation: int = 0) -> bytes:
 class World:
     """Broker 1 with its disk, its image and requests to it."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None, disk: MemoryDisk | None = None) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        disk: MemoryDisk | None = None,
+        image: MetadataImage | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.disk = MemoryDisk() if disk is None else disk
         self.waiting = FakeWaiting()
@@ -280,7 +285,7 @@ class World:
         broker = BrokerImage(
             NODE_ID, 5, bytes(16), {LISTENER: Endpoint("localhost", 9092, 0)}, {}, fenced=False
         )
-        self.published = Published(MetadataImage(0, 1, brokers={NODE_ID: broker}))
+        self.published = Published(image or MetadataImage(0, 1, brokers={NODE_ID: broker}))
         config = Config.from_sources(dict(settings or {}), mode="dev")
         self.replicas = ReplicaManager(NODE_ID, self.directory, config)
         self.replicas.start(self.published.image)

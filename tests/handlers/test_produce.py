@@ -33,7 +33,10 @@ def request(
     first_index: int = 0,
 ) -> ProduceRequest:
     """One batch for each of the partitions 0, 1, …"""
-    data = [PartitionProduceData(index, one) for index, one in enumerate(records, first_index)]
+    data = [
+        PartitionProduceData(index, None if one is None else memoryview(one))
+        for index, one in enumerate(records, first_index)
+    ]
     return ProduceRequest(
         transactional_id, acks, timeout_ms, [TopicProduceData(topic, topic_id(topic), data)]
     )
