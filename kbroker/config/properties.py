@@ -33,16 +33,19 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     continued = False
     for number, line in enumerate(lines, 1):
         line = line.lstrip(_BLANK)
-        if not continued:
+        if not joined:
             if not line or line[0] in "#!":
+                continued = False
                 continue
-            joined, first = "", number
+            first = number
         # An even number of backslashes at the end are escaped ones.
         continued = (len(line) - len(line.rstrip("\\"))) % 2 == 1
         joined += line[:-1] if continued else line
         if not continued:
             yield first, joined
-    if continued and joined:
+            joined = ""
+    # Java makes an empty name of a lone backslash at the end; nobody means that.
+    if joined:
         yield first, joined
 
 

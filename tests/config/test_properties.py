@@ -32,6 +32,7 @@ from kbroker.config import ConfigError, properties
         ("a=b,\\\n\\\n  c", {"a": "b,c"}),
         ("a=b\\", {"a": "b"}),
         ("# c\\\na=b", {"a": "b"}),
+        ("\\\n# c\n\\\n\na=b\n\\", {"a": "b"}),
         ("a=\\\n# no comment", {"a": "# no comment"}),
         (r"a\ b\:c\=d=e", {"a b:c=d": "e"}),
         (r"a=\t\n\r\f\q\\", {"a": "\t\n\r\fq\\"}),
