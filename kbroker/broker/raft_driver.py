@@ -203,6 +203,19 @@ class MetadataLog:
         self.submit(lambda controller, now_ms: controller.fence_stale_brokers(now_ms))
         self._waiting.call_later(_STALE_CHECK_INTERVAL_MS, self._watch_other_brokers)
 
+    def stop(self) -> None:
+        """The last records of a clean stop. Blocks; what was submitted before is committed and answered.
+
+        Then the directory may be closed, with `broker_epoch`.
+        """
+        if self._log.offline:
+            return
+        self._append(lambda controller, _: controller.stop_own_broker())
+        self._log.flush(self._clock.wall_ms())
+        self._carry_out(self._quorum.on_flushed(self._log.log_end_offset))
+        self._commit()
+        self._quorum.on_shutdown()
+
     # --- operations
 
     def submit(self, operation: Callable[[Controller, int], ControllerResult[T]]) -> Pending[T]:

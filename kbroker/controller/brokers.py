@@ -180,12 +180,23 @@ def _unfence(state: ClusterState, broker: BrokerImage) -> Records:
     return [ApiMessageAndVersion(unfence), *leaderless]
 
 
+def stop_own_broker(state: ClusterState) -> ControllerResult[None]:
+    """Fence the controller's own broker and nothing more: a single node that stops cleanly.
+
+    Its partitions keep their leader, so that the next start has none to elect.
+    Apache Kafka started on the directory would wait for the session of an
+    unfenced broker to end before it lets itself in.
+    """
+    broker = state.image.brokers[state.node_id]
+    return ControllerResult([_fenced(broker)], None)
+
+
+def _fenced(broker: BrokerImage) -> ApiMessageAndVersion:
+    return ApiMessageAndVersion(BrokerRegistrationChangeRecord(broker.id, broker.epoch, fenced=_FENCE))
+
+
 def _fence(state: ClusterState, broker: BrokerImage) -> Records:
-    fence = BrokerRegistrationChangeRecord(broker.id, broker.epoch, fenced=_FENCE)
-    return [
-        *state.change_partitions(_in_isr(broker.id), removed=broker.id),
-        ApiMessageAndVersion(fence),
-    ]
+    return [*state.change_partitions(_in_isr(broker.id), removed=broker.id), _fenced(broker)]
 
 
 def _shut_down(state: ClusterState, broker: BrokerImage, session: BrokerSession) -> tuple[bool, Records]:

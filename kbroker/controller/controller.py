@@ -111,6 +111,9 @@ class Controller:
     ) -> ControllerResult[BrokerHeartbeatResponse]:
         return brokers.broker_heartbeat(self._state, request, now_ms)
 
+    def stop_own_broker(self) -> ControllerResult[None]:
+        return brokers.stop_own_broker(self._state)
+
     def fence_stale_brokers(self, now_ms: int) -> ControllerResult[None]:
         return brokers.fence_stale_brokers(self._state, now_ms)
 
