@@ -1,4 +1,4 @@
-"""DeleteRecords (21): move the start of logs; segments go later, by retention.
+"""DeleteRecords (21): move log starts; segments go later.
 
 Kafka: `ReplicaManager.deleteRecords`. There are no followers whose log start
 could lag, so nothing is waited for.

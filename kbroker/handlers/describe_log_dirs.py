@@ -1,4 +1,4 @@
-"""DescribeLogDirs (35): how much space each partition takes, and what is left.
+"""DescribeLogDirs (35): space that partitions take, and what is left.
 
 Kafka: `ReplicaManager.describeLogDirs`. There is one log directory.
 """

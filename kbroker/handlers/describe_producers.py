@@ -1,4 +1,4 @@
-"""DescribeProducers (61): who writes to a partition with which sequence (KIP-664).
+"""DescribeProducers (61): who writes with which sequence (KIP-664).
 
 Kafka: `KafkaApis.handleDescribeProducersRequest`. Any replica may answer.
 """

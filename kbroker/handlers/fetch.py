@@ -1,4 +1,4 @@
-"""Fetch (1): read record batches of many partitions, now or when there are enough.
+"""Fetch (1): read many partitions, now or when there is enough.
 
 Records leave as file regions; nothing is copied or looked into. At least one
 whole batch is returned for the first partition that has any (KIP-74), then

@@ -1,4 +1,4 @@
-"""OffsetForLeaderEpoch (23): where an epoch ends, so that a client sees truncation.
+"""OffsetForLeaderEpoch (23): where an epoch ends; shows truncation.
 
 KIP-101, KIP-320. Kafka: `ReplicaManager.lastOffsetForLeaderEpoch`.
 """

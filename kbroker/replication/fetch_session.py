@@ -1,4 +1,4 @@
-"""Incremental fetch sessions: ask only for what changed, hear only of what changed.
+"""Incremental fetch sessions: ask and hear only of what changed.
 
 Pure. KIP-227; Kafka: `FetchManager`, `FetchContext`, `FetchSessionCacheShard`.
 

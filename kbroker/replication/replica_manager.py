@@ -1,4 +1,4 @@
-"""All partitions this node hosts: opened and closed by the metadata image.
+"""All partitions on this node: opened and closed by the metadata image.
 
 Appends go through here, so that statistics, wake-ups and flushes are counted
 once. Kafka: `ReplicaManager`, without its purgatories: whoever waits is woken

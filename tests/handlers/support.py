@@ -1,4 +1,4 @@
-"""One broker's services on a disk in memory, for handlers that touch logs.
+"""One broker's services on a disk in memory, for handlers with logs.
 
 world = World()
 world.create_topic("t", partitions=2)

@@ -1,4 +1,4 @@
-"""Produce: acks, error codes and their order, duplicates, hints, group commit."""
+"""Produce: acks, errors and their order, duplicates, hints, flushes."""
 
 from __future__ import annotations
 
