@@ -14,7 +14,7 @@ CONSOLE_PRODUCER: Final = "org.apache.kafka.tools.ConsoleProducer"
 CONSOLE_CONSUMER: Final = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 TOPICS: Final = "org.apache.kafka.tools.TopicCommand"
 CONSUMER_GROUPS: Final = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
-CONFIGS: Final = "org.apache.kafka.tools.ConfigCommand"
+CONFIGS: Final = "kafka.admin.ConfigCommand"
 DELETE_RECORDS: Final = "org.apache.kafka.tools.DeleteRecordsCommand"
 DUMP_LOG: Final = "org.apache.kafka.tools.DumpLogSegments"
 GET_OFFSETS: Final = "org.apache.kafka.tools.GetOffsetShell"
@@ -42,7 +42,5 @@ def run(main_class: str, *arguments: str | Path, text: str = "", timeout_s: floa
         command(main_class, *arguments), input=text, capture_output=True, text=True, timeout=timeout_s
     )
     if done.returncode != 0:
-        raise ToolFailed(
-            f"{main_class} {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}"
-        )
+        raise ToolFailed(f"{main_class.rsplit('.', 1)[1]} ended with {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
