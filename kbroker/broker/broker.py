@@ -32,7 +32,7 @@ from kbroker.broker.loop_lag import LoopLag
 from kbroker.broker.network import NetworkState
 from kbroker.broker.offload import ThreadOffload
 from kbroker.broker.pending import WaitingRoom
-from kbroker.broker.producer_ids import ProducerIdAllocator
+from kbroker.broker.producer_ids import BlockProducerIds
 from kbroker.broker.progress import RecoveryProgress
 from kbroker.broker.raft_driver import MetadataLog
 from kbroker.broker.system import OsDisk, SystemClock, SystemRandom
@@ -148,7 +148,7 @@ class Broker:
         services.groups = self._groups = GroupCoordinators(services)
         metadata = MetadataLog(self._environment, config, directory, self._waiting)
         services.metadata = services.controller = self._metadata = metadata
-        services.producer_ids = ProducerIdAllocator(metadata, config.node_id)
+        services.producer_ids = BlockProducerIds(metadata, config.node_id)
         self._network = NetworkState(config, self._environment.clock)
         self._turn = Turn(self._network, self._waiting, services.replicas, self._environment)
 
@@ -269,6 +269,7 @@ class Broker:
         self._ended.set()
         self._offload.end()
         self._groups.close()
+        self._metadata.stop()
         directory = self._directory_in_use()
         close = partial(directory.close, clean=True, broker_epoch=self._metadata.broker_epoch)
         # Flushing may take a while: a second signal must still be heard.

@@ -39,9 +39,13 @@ class BrokerProcess:
             stderr=subprocess.STDOUT,
             env={**os.environ, **(variables or {})},
         )
-        self.bootstrap = self._await(_LISTENING)
+        try:
+            self.bootstrap = self._await(_LISTENING)
+            self.admin = self._await(_ADMIN)
+        except AssertionError:
+            self.end()
+            raise
         self.port = int(self.bootstrap.rpartition(":")[2])
-        self.admin = self._await(_ADMIN)
 
     @property
     def pid(self) -> int:
