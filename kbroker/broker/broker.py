@@ -47,7 +47,6 @@ from kbroker.replication.fetch_session import FetchSessionCache
 from kbroker.replication.replica_manager import ReplicaManager
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncIterator
 
     from kbroker.broker.metrics import MetricsPage
@@ -193,8 +192,10 @@ class Broker:
             nursery.start_soon(self._waiting.run_timers, self._turn.finish)
             nursery.start_soon(self._lag.run)
             nursery.start_soon(self._serve_clients)
+            for listener in self.listeners:
+                self._listen(listener)
             if self._admin_listener is not None:
-                self._listen(self._admin_listener.sockets)
+                self._listen(self._admin_listener)
                 admin = AdminServer(self._render_metrics, self._health)
                 nursery.start_soon(admin.serve, self._admin_listener.sockets)
             self.state = "ready"
@@ -212,12 +213,11 @@ class Broker:
             async with trio.open_nursery() as nursery:
                 for listener in self.listeners:
                     acceptor = Acceptor(listener, self._network, self._services, self._turn.finish)
-                    self._listen(listener.sockets)
                     for sock in listener.sockets:
                         nursery.start_soon(acceptor.run, sock, nursery)
 
-    def _listen(self, sockets: list[socket.socket]) -> None:
-        for sock in sockets:
+    def _listen(self, listener: Listener) -> None:
+        for sock in listener.sockets:
             sock.listen(self.config.int("socket.listen.backlog.size"))
 
     def _announce(self) -> None:
