@@ -345,7 +345,7 @@ class LogDirectory:
             else:
                 self._disk.remove(path)
 
-    def before_truncation(self, log: PartitionLog, offset: int) -> None:
+    def before_truncation(self, log: PartitionLog) -> None:
         self.checkpoint_recovery_points()
 
     # --- closing

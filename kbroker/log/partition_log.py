@@ -38,7 +38,8 @@ from kbroker.log.recovery import (
     replay_producers,
 )
 from kbroker.log.retention import count_deletable
-from kbroker.log.segment import MAX_RELATIVE_OFFSET, SNAPSHOT_SUFFIX, Segment, offset_name
+from kbroker.log.scan import MAX_RELATIVE_OFFSET
+from kbroker.log.segment import SNAPSHOT_SUFFIX, DamagedBatch, Segment, offset_name
 from kbroker.protocol.errors import (
     CORRUPT_MESSAGE,
     KAFKA_STORAGE_ERROR,
@@ -87,8 +88,8 @@ class LogOwner(Protocol):
     def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
         """Remove these files after the delay, off the loop."""
 
-    def before_truncation(self, log: "PartitionLog", offset: int) -> None:
-        """Make durable that the recovery point of `log` is not behind `offset`."""
+    def before_truncation(self, log: "PartitionLog") -> None:
+        """Make durable how far `log` is flushed: it has just become less."""
 
 
 class AppendInfo:
@@ -652,12 +653,15 @@ class PartitionLog:
         if offset < self._segments.first.base_offset:
             self.truncate_fully_and_start_at(offset, now_ms)
             return
+        self.log_start_offset = min(self.log_start_offset, offset)
         try:
+            # Whole batches go: the new end may lie before `offset`, even before the log start.
+            offset = self._batch_start(offset)
             self.flushed_offset = min(self.flushed_offset, offset)
-            self._owner.before_truncation(self, offset)
+            self._owner.before_truncation(self)
             self._discard(self._segments.remove_from(offset), now_ms)
             self._segments.active.truncate(offset)
-            self.log_end_offset = self._segments.active.next_offset()
+            self.log_end_offset = max(offset, self.log_start_offset)
             self.leader_epochs.truncate_from_end(offset)
             self._write_epochs()
             self._after_truncation(now_ms)
@@ -665,12 +669,20 @@ class PartitionLog:
             self._fail(error)
             raise _storage_error(str(error)) from error
 
+    def _batch_start(self, offset: int) -> int:
+        """Where the batch that holds `offset` begins; `offset` itself in a gap or in damage."""
+        try:
+            found = self._segments.floor(offset).find(offset)
+        except DamagedBatch:
+            return offset
+        return offset if found is None else min(found[1].base_offset, offset)
+
     def truncate_fully_and_start_at(self, offset: int, now_ms: int) -> None:
         """Drop all and begin anew at `offset`: a follower whose leader's log starts behind its own end."""
         self._check_online()
         try:
             self.flushed_offset = 0
-            self._owner.before_truncation(self, 0)
+            self._owner.before_truncation(self)
             old = list(self._segments)
             self._discard(old, now_ms)
             self._segments.replace_all(self._make_segment(offset, now_ms))

@@ -138,7 +138,7 @@ class LogLoader:
         """Remove the segments whose records the swapped-in one holds."""
         base_offset = _offset_of(swap)
         file = self._disk.open(self._path(swap))
-        scan = Scan(file, 0, file.size(), min_offset=base_offset, chunk_bytes=SWEEP_CHUNK)
+        scan = Scan(file, 0, file.size(), base_offset=base_offset, chunk_bytes=SWEEP_CHUNK)
         for _ in scan:
             pass
         file.close()

@@ -15,11 +15,12 @@ from kbroker.records.batch import HEADER_SIZE, LENGTH_OVERHEAD, MAGIC, BatchHead
 # Enough for an index interval: look-ups rarely need a second read.
 LOOK_UP_CHUNK = 4096 + HEADER_SIZE
 SWEEP_CHUNK = 256 * 1024
+MAX_RELATIVE_OFFSET = 2**31 - 1
 _CRC_FROM = 21
 
 
 class Scan:
-    """Iterate for (position, header) of each batch in [position, end)."""
+    """Iterate for (position, header) of each batch in [position, end) of a segment."""
 
     __slots__ = (
         "_check_crc",
@@ -28,6 +29,7 @@ class Scan:
         "_chunk_start",
         "_end",
         "_file",
+        "_last_possible_offset",
         "damage",
         "next_offset",
         "position",
@@ -39,14 +41,16 @@ class Scan:
         position: int,
         end: int,
         *,
-        min_offset: int,
+        base_offset: int,
         check_crc: bool = False,
         chunk_bytes: int = LOOK_UP_CHUNK,
     ) -> None:
         self.position = position
-        self.next_offset = min_offset
+        self.next_offset = base_offset
         self.damage: str | None = None
         self._file = file
+        # Offsets of a segment are 31 bits wide, relative to its base offset.
+        self._last_possible_offset = base_offset + MAX_RELATIVE_OFFSET
         self._end = end
         self._check_crc = check_crc
         self._chunk_bytes = chunk_bytes
@@ -87,6 +91,8 @@ class Scan:
             return "cut within a batch"
         if header.base_offset < self.next_offset or header.last_offset_delta < 0:
             return f"offset {header.base_offset} where at least {self.next_offset} was due"
+        if header.base_offset + header.last_offset_delta > self._last_possible_offset:
+            return f"offset {header.base_offset}, too far from the segment's start"
         if self._check_crc and self._crc(header) != header.crc:
             return "CRC mismatch"
         return None

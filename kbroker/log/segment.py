@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from kbroker.environment import Disk, File
 from kbroker.log.index import AbortedTransaction, OffsetIndex, TimeIndex, decode_aborted
-from kbroker.log.scan import LOOK_UP_CHUNK, SWEEP_CHUNK, Scan
+from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan
 from kbroker.log.verified import VerifiedRanges
 from kbroker.records.batch import LENGTH_OVERHEAD, NO_TIMESTAMP, BatchHeader
 
@@ -26,7 +26,6 @@ TXN_INDEX_SUFFIX = ".txnindex"
 SNAPSHOT_SUFFIX = ".snapshot"
 SEGMENT_SUFFIXES = (LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX)
 
-MAX_RELATIVE_OFFSET = 2**31 - 1
 # How much is checked against its CRC in one go, so that no read blocks for long.
 VERIFY_BYTES = 1024 * 1024
 
@@ -54,6 +53,7 @@ class Segment:
         "_index",
         "_index_interval_bytes",
         "_prefix",
+        "_reported_damage",
         "_since_index",
         "_time_index",
         "_timestamps_known",
@@ -101,6 +101,7 @@ class Segment:
         self._timestamps_known = size == 0
         self._aborted: list[AbortedTransaction] | None = [] if size == 0 else None
         self._verified: VerifiedRanges | None = None
+        self._reported_damage = -1
         # (offset, position) where the last read ended: where a sequential reader comes back.
         self._hint = (-1, 0)
 
@@ -305,7 +306,7 @@ class Segment:
             self.file,
             position,
             self.size,
-            min_offset=self.base_offset,
+            base_offset=self.base_offset,
             check_crc=check_crc,
             chunk_bytes=chunk_bytes,
         )
@@ -359,7 +360,7 @@ class Segment:
                 scan = self._scan(0)
                 yield from scan
         if scan.damage is not None:
-            raise DamagedBatch(scan.position, scan.damage)
+            raise self._damaged(scan.position, scan.damage)
 
     def find(self, offset: int) -> tuple[int, BatchHeader] | None:
         """Position and header of the first batch that ends at or behind `offset`."""
@@ -419,17 +420,22 @@ class Segment:
         if position == limit:
             return end
         scan = Scan(
-            self.file, position, end, min_offset=self.base_offset, check_crc=True, chunk_bytes=SWEEP_CHUNK
+            self.file, position, end, base_offset=self.base_offset, check_crc=True, chunk_bytes=SWEEP_CHUNK
         )
         for _ in scan:
             if scan.position >= limit or scan.position - position >= VERIFY_BYTES:
                 break
         self._verified.add(position, scan.position)
         if scan.position == start:
-            why = str(scan.damage)
-            logger.error("%s: %s at position %d; not served", self.path, why, start)
-            raise DamagedBatch(start, why)
+            raise self._damaged(start, str(scan.damage))
         return end if scan.position >= limit else scan.position
+
+    def _damaged(self, position: int, why: str) -> DamagedBatch:
+        """Say it once: whoever wants these bytes will ask again and again."""
+        if self._reported_damage != position:
+            self._reported_damage = position
+            logger.error("%s: %s at position %d; not served", self.path, why, position)
+        return DamagedBatch(position, why)
 
     # --- time
 
@@ -471,7 +477,11 @@ class Segment:
 
     def truncate(self, offset: int) -> None:
         """Cut at the batch that holds `offset`; what is before stays."""
-        self.cut(self.position_of(offset))
+        try:
+            position = self.position_of(offset)
+        except DamagedBatch as damage:
+            position = damage.position
+        self.cut(position)
         kept = [entry for entry in self.aborted() if entry.last_offset < offset]
         if len(kept) != len(self.aborted()):
             self._aborted = kept
@@ -490,7 +500,7 @@ class Segment:
         end = self.size
         self._forget_behind(position)
         scan = Scan(
-            self.file, position, end, min_offset=self.base_offset, check_crc=True, chunk_bytes=SWEEP_CHUNK
+            self.file, position, end, base_offset=self.base_offset, check_crc=True, chunk_bytes=SWEEP_CHUNK
         )
         for at, header in scan:
             self.note(at, header, header.batch_length + LENGTH_OVERHEAD)
