@@ -16,7 +16,7 @@ from kbroker.protocol.generated.describe_log_dirs_response import (
 )
 
 if TYPE_CHECKING:
-    from kbroker.handlers.context import RequestContext
+    from kbroker.handlers.context import RequestContext, Services
     from kbroker.protocol.generated.describe_log_dirs_request import DescribeLogDirsRequest
 
 API_KEY = 35
@@ -42,10 +42,19 @@ def handle(request: DescribeLogDirsRequest, context: RequestContext) -> Describe
         if partitions:
             topics.append(DescribeLogDirsTopic(hosted.name, partitions))
     path = services.log_directory_path
+    space = _space(services)
+    if space is None:
+        result = DescribeLogDirsResult(errors.KAFKA_STORAGE_ERROR, path)
+    else:
+        result = DescribeLogDirsResult(errors.NONE, path, topics, *space)
+    return DescribeLogDirsResponse(results=[result])
+
+
+def _space(services: Services) -> tuple[int, int] | None:
+    """Total and usable bytes; None when the directory is offline."""
+    if services.replicas.directory.offline_because is not None:
+        return None
     try:
-        total_bytes, usable_bytes = services.environment.disk.space(path)
+        return services.environment.disk.space(services.log_directory_path)
     except OSError:
-        return DescribeLogDirsResponse(results=[DescribeLogDirsResult(errors.KAFKA_STORAGE_ERROR, path)])
-    return DescribeLogDirsResponse(
-        results=[DescribeLogDirsResult(errors.NONE, path, topics, total_bytes, usable_bytes)]
-    )
+        return None

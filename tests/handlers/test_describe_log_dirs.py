@@ -56,3 +56,9 @@ def test_only_what_was_asked_for(world: World) -> None:
 def test_volume_that_does_not_answer(world: World) -> None:
     world.disk.fails_with["space"] = OSError(5, "broken")
     assert ask(world, None).error_code == errors.KAFKA_STORAGE_ERROR
+
+
+def test_directory_that_went_offline(world: World) -> None:
+    world.directory.on_failure(OSError(5, "broken"))
+    directory = ask(world, None)
+    assert (directory.error_code, directory.topics) == (errors.KAFKA_STORAGE_ERROR, [])
