@@ -13,7 +13,6 @@ be as long as it likes.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable
 from struct import Struct as Layout
 from struct import error as LayoutError
@@ -338,7 +337,7 @@ def uuid_from_text(text: str) -> bytes:
     """The inverse of `uuid_to_text`; ValueError if it is none."""
     try:
         uuid = urlsafe_b64decode(text + "==")
-    except Base64Error:
+    except ValueError:
         uuid = b""
     if len(uuid) != 16:
         raise ValueError(f"{text!r} is not an id of 22 base64 characters")
