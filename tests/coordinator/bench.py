@@ -6,11 +6,10 @@ the log alone, so tests can compare what was decided with what would survive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any, TypeVar
 
-from kbroker.coordinator.group.classic_group import ClassicGroup
+from kbroker.coordinator.group.classic_group import ClassicGroup, GroupState
 from kbroker.coordinator.group.config import GroupCoordinatorConfig
 from kbroker.coordinator.group.group_coordinator import GroupCoordinator
 from kbroker.coordinator.group.membership import Client
@@ -300,10 +299,10 @@ class Bench:
         self.pass_time(self.config.initial_rebalance_delay_ms * 2)
         members = list(tokens)
         generation = self.answers[tokens[members[0]]].generation_id
+        protocol_type = join.get("protocol_type", "consumer")
+        assignments = {each: b"%d" % index for index, each in enumerate(members)}
         for follower in members[1:]:
-            self.sync(follower, generation)
-        self.sync(members[0], generation, {each: b"%d" % index for index, each in enumerate(members)})
+            self.sync(follower, generation, protocol_type=protocol_type)
+        self.sync(members[0], generation, assignments, protocol_type=protocol_type)
+        assert self.group(join.get("group_id", "g")).state is GroupState.STABLE
         return members
-
-    def __iter__(self) -> Iterator[CoordinatorRecord]:
-        return iter(self.records())
