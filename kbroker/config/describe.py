@@ -85,12 +85,14 @@ def _topic_entry(key: ConfigKey, value: Value, overridden: bool, config: Config)
 def created_topic_configs(overrides: Mapping[str, str], config: Config) -> list[ConfigEntry]:
     """What CreateTopics answers: the effective settings.
 
-    Unlike in DescribeConfigs a value from log.retention.hours counts as static, not as a default.
+    Unlike in DescribeConfigs a value from log.retention.hours counts as static, not as a default,
+    and the topic's own values are shown as they were written.
     """
     values = effective_topic_config(overrides, config)
     entries = []
     for name, key in _wanted(TOPIC_KEYS, overrides, None):
-        entry = ConfigEntry(name, format_value(values[name]), key.kind, [])
+        text = overrides[name] if name in overrides else format_value(values[name])
+        entry = ConfigEntry(name, text, key.kind, [])
         entry.source = TOPIC_CONFIG if name in overrides else _broker_source(name, config)
         entries.append(entry)
     return entries

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kbroker.handlers import to_controller
 from kbroker.handlers.config_changes import check_broker_configs, check_keys, check_type, merge, settle
 from kbroker.handlers.context import Pending
 from kbroker.metadata.image import BROKER
@@ -19,6 +20,7 @@ from kbroker.protocol.generated.alter_configs_response import (
 
 if TYPE_CHECKING:
     from kbroker.handlers.context import RequestContext
+    from kbroker.protocol.errors import KafkaError
     from kbroker.protocol.generated.alter_configs_request import AlterConfigsResource
 
 API_KEY = 33
@@ -47,6 +49,15 @@ def handle(request: AlterConfigsRequest, context: RequestContext) -> Pending[Alt
     if not rest:
         return Pending.completed(answer(AlterConfigsResponse()))
     forwarded = AlterConfigsRequest(rest, request.validate_only)
-    return services.controller.submit(
-        lambda controller, now_ms: controller.alter_configs(forwarded, now_ms)
+
+    def refuse(error: KafkaError) -> AlterConfigsResponse:
+        return AlterConfigsResponse(
+            responses=[
+                AlterConfigsResourceResponse(error.code, error.message, one.resource_type, one.resource_name)
+                for one in rest
+            ]
+        )
+
+    return to_controller.submit(
+        services, lambda controller, now_ms: controller.alter_configs(forwarded, now_ms), refuse
     ).then(answer)

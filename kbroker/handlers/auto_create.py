@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from kbroker.handlers.context import Pending
+from kbroker.handlers.create_topics import create
 from kbroker.metadata.topic_names import is_valid_topic_name
 from kbroker.protocol import errors
 from kbroker.protocol.generated.create_topics_request import (
@@ -85,21 +86,21 @@ def ensure_topics(names: Iterable[str], services: Services) -> Pending[dict[str,
     if not wanted:
         return Pending.completed(outcome)
 
-    request = CreateTopicsRequest(topics=wanted)
-
     def collect(response: CreateTopicsResponse) -> dict[str, int]:
+        failed = []
         for topic in response.topics:
             code = topic.error_code
             if code == errors.TOPIC_ALREADY_EXISTS:
                 code = errors.NONE
             if code != errors.NONE:
-                log.warning("Could not create topic %s: %s", topic.name, topic.error_message)
+                failed.append(topic)
             outcome[topic.name] = code
+        if failed:
+            others = f" and {len(failed) - 1} others" if len(failed) > 1 else ""
+            log.warning("Could not create topic %s%s: %s", failed[0].name, others, failed[0].error_message)
         return outcome
 
-    return services.controller.submit(
-        lambda controller, now_ms: controller.create_topics(request, now_ms)
-    ).then(collect)
+    return create(CreateTopicsRequest(topics=wanted), services).then(collect)
 
 
 def _creatable(name: str, services: Services) -> CreatableTopic:

@@ -14,4 +14,8 @@ VERSIONS = (0, 2)
 
 
 def handle(request: DescribeQuorumRequest, context: RequestContext) -> DescribeQuorumResponse:
-    return context.services.controller.describe_quorum(request)
+    response = context.services.controller.describe_quorum(request)
+    if context.api_version < 2:
+        # Where the voters listen came with version 2; older ones can't carry it.
+        response.nodes = []
+    return response

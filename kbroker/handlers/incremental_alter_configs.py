@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kbroker.config.updates import is_list, key_of
-from kbroker.handlers import loggers
+from kbroker.handlers import loggers, to_controller
 from kbroker.handlers.config_changes import (
     check_broker_configs,
     check_keys,
@@ -72,8 +72,17 @@ def handle(
     if not rest:
         return Pending.completed(answer(IncrementalAlterConfigsResponse()))
     forwarded = IncrementalAlterConfigsRequest(rest, request.validate_only)
-    return services.controller.submit(
-        lambda controller, now_ms: controller.incremental_alter_configs(forwarded, now_ms)
+
+    def refuse(error: KafkaError) -> IncrementalAlterConfigsResponse:
+        return IncrementalAlterConfigsResponse(
+            responses=[
+                AlterConfigsResourceResponse(error.code, error.message, one.resource_type, one.resource_name)
+                for one in rest
+            ]
+        )
+
+    return to_controller.submit(
+        services, lambda controller, now_ms: controller.incremental_alter_configs(forwarded, now_ms), refuse
     ).then(answer)
 
 

@@ -34,14 +34,12 @@ def describe_quorum(quorum: Quorum, request: DescribeQuorumRequest, now_ms: int)
         return DescribeQuorumResponse(topics=[TopicData(CLUSTER_METADATA_TOPIC, [partition])])
     partition = PartitionData(
         0,
-        error_message=None,
         leader_id=quorum.leader_id,
         leader_epoch=quorum.epoch,
         high_watermark=quorum.high_watermark,
         current_voters=_voters(quorum, now_ms),
     )
     return DescribeQuorumResponse(
-        error_message=None,
         topics=[TopicData(CLUSTER_METADATA_TOPIC, [partition])],
         nodes=[Node(voter_id) for voter_id in quorum.voters.ids],
     )
@@ -58,5 +56,5 @@ def _voters(quorum: Quorum, now_ms: int) -> list[ReplicaState]:
 
 def _unknown_topic(name: str, partitions: Iterable[int]) -> TopicData:
     code = errors.UNKNOWN_TOPIC_OR_PARTITION
-    unknown = [PartitionData(index, code, leader_id=-1, leader_epoch=-1) for index in partitions]
+    unknown = [PartitionData(index, code, errors.message_of(code)) for index in partitions]
     return TopicData(name, unknown)

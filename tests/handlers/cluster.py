@@ -12,6 +12,13 @@ from kbroker.environment import Environment
 from kbroker.handlers.context import ConnectionFacts, Pending, RequestContext, Services
 from kbroker.metadata.image import BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage
 from kbroker.metadata.replay import Replay
+from kbroker.protocol.errors import KafkaError
+from kbroker.protocol.generated.describe_quorum_response import (
+    DescribeQuorumResponse,
+    Node,
+    PartitionData,
+    TopicData,
+)
 
 T = TypeVar("T")
 
@@ -56,12 +63,15 @@ class Channel:
         replay = Replay(made.metadata.image)
         self.controller = Controller(1, made.cluster_id, made.config, made.environment.random, replay)
         self.holding = False
+        self.refusal: KafkaError | None = None
         self.submitted: list[tuple[Callable[[Controller, int], Any], Pending[Any]]] = []
         self.records: list[Any] = []
         self._services = made
         self._static = made.config
 
     def submit(self, operation: Callable[[Controller, int], ControllerResult[T]]) -> Pending[T]:
+        if self.refusal is not None:
+            raise self.refusal
         pending: Pending[T] = Pending()
         self.submitted.append((operation, pending))
         if not self.holding:
@@ -86,8 +96,11 @@ class Channel:
         for pending, response in answers:
             pending.complete(response)
 
-    def describe_quorum(self, request: Any) -> Any:
-        raise NotImplementedError
+    def describe_quorum(self, request: Any) -> DescribeQuorumResponse:
+        """One voter, at work."""
+        return DescribeQuorumResponse(
+            topics=[TopicData("__cluster_metadata", [PartitionData(0, leader_id=1)])], nodes=[Node(1)]
+        )
 
 
 def broker(

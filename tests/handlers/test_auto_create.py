@@ -7,6 +7,7 @@ from kbroker.handlers.auto_create import ensure_topics
 from kbroker.handlers.context import Pending, Services
 from kbroker.metadata.image import TOPIC
 from kbroker.protocol import errors
+from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
 from kbroker.protocol.generated.metadata_response import MetadataResponse
 from tests.handlers import cluster
@@ -144,3 +145,11 @@ def test_an_id_makes_nothing() -> None:
     response = cluster.now(metadata.handle(request, cluster.context(services, 3, 12)))
     assert [entry.error_code for entry in response.topics] == [errors.UNKNOWN_TOPIC_ID]
     assert services.metadata.image.topics == {}
+
+
+def test_a_controller_that_takes_nothing() -> None:
+    services = cluster.services(cluster.image())
+    cluster.channel(services).refusal = KafkaError(errors.KAFKA_STORAGE_ERROR, "the disk is gone")
+    assert ensure(services, "a", "a b") == {"a": errors.KAFKA_STORAGE_ERROR, "a b": 17}
+    response = cluster.now(ask(services, 12, "a"))
+    assert [entry.error_code for entry in response.topics] == [errors.UNKNOWN_TOPIC_OR_PARTITION]

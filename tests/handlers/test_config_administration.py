@@ -10,6 +10,7 @@ from kbroker.handlers import alter_configs, incremental_alter_configs
 from kbroker.handlers.context import Services
 from kbroker.metadata.image import BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC
 from kbroker.protocol import errors
+from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated import alter_configs_request as legacy
 from kbroker.protocol.generated.incremental_alter_configs_request import (
     AlterableConfig,
@@ -262,3 +263,14 @@ def test_a_resource_or_key_twice_in_a_replacement(services: Services) -> None:
     )
     response = cluster.now(alter_configs.handle(request, cluster.context(services, 33, 2)))
     assert [answer.error_code for answer in response.responses] == [errors.INVALID_REQUEST] * 3
+
+
+def test_a_controller_that_takes_nothing(services: Services) -> None:
+    cluster.channel(services).refusal = KafkaError(errors.KAFKA_STORAGE_ERROR, "the disk is gone")
+    answers = alter(
+        services,
+        resource(BROKER, "2", ("message.max.bytes", SET, "1")),
+        resource(TOPIC, "a", ("retention.ms", SET, "1")),
+    )
+    assert [answer.error_code for answer in answers] == [errors.INVALID_REQUEST, errors.KAFKA_STORAGE_ERROR]
+    assert replace(services, TOPIC, "a", {"retention.ms": "1"}).error_code == errors.KAFKA_STORAGE_ERROR

@@ -7,6 +7,7 @@ import pytest
 from kbroker.handlers import create_partitions, create_topics, delete_topics
 from kbroker.handlers.context import Services
 from kbroker.protocol import errors
+from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.create_partitions_request import (
     CreatePartitionsRequest,
     CreatePartitionsTopic,
@@ -157,3 +158,16 @@ def test_partitions_that_can_not_be(name: str, count: int, code: int) -> None:
     services = cluster.services(cluster.image(topics=(topic("a"),)))
     request = CreatePartitionsRequest([CreatePartitionsTopic(name, count, None)])
     assert codes(ask(services, create_partitions, 3, request).results) == [(name, code)]
+
+
+def test_a_controller_that_takes_nothing() -> None:
+    services = cluster.services(cluster.image(topics=(topic("a"),)))
+    cluster.channel(services).refusal = KafkaError(errors.KAFKA_STORAGE_ERROR, "the disk is gone")
+    created = ask(services, create_topics, 7, CreateTopicsRequest([CreatableTopic("b", 1, 1)]))
+    assert codes(created.topics) == [("b", errors.KAFKA_STORAGE_ERROR)]
+    more = ask(services, create_partitions, 3, CreatePartitionsRequest([CreatePartitionsTopic("a", 2, None)]))
+    assert codes(more.results) == [("a", errors.KAFKA_STORAGE_ERROR)]
+    by_name = ask(services, delete_topics, 5, DeleteTopicsRequest([], ["a"]))
+    assert codes(by_name.responses) == [("a", errors.KAFKA_STORAGE_ERROR)]
+    by_id = ask(services, delete_topics, 6, DeleteTopicsRequest([DeleteTopicState(None, topic_id("a"))]))
+    assert [(entry.topic_id, entry.error_code) for entry in by_id.responses] == [(topic_id("a"), 56)]

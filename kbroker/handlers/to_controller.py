@@ -1,0 +1,29 @@
+"""Requests that the controller decides: submitted, or refused as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from kbroker.handlers.context import Pending
+from kbroker.protocol.errors import KafkaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kbroker.controller.controller import Controller
+    from kbroker.controller.result import ControllerResult
+    from kbroker.handlers.context import Services
+
+T = TypeVar("T")
+
+
+def submit(
+    services: Services,
+    operation: Callable[[Controller, int], ControllerResult[T]],
+    refuse: Callable[[KafkaError], T],
+) -> Pending[T]:
+    """The controller's answer, or `refuse`'s where it takes nothing: too much at once, no disk left."""
+    try:
+        return services.controller.submit(operation)
+    except KafkaError as error:
+        return Pending.completed(refuse(error))
