@@ -1,5 +1,6 @@
 """The command line: precedence, errors in one sentence, start-up time."""
 
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -27,6 +28,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     vars(broker)["run"] = run_broker
     monkeypatch.setitem(sys.modules, "kbroker.broker.broker", broker)
     monkeypatch.setattr("kbroker.logs.set_up", lambda log_format, level: None)
+    # Whatever the developer's own shell says of Kafka.
+    for variable in [name for name in os.environ if name.startswith("KAFKA_") or name == "CLUSTER_ID"]:
+        monkeypatch.delenv(variable)
 
     def start(*arguments: str) -> tuple[int, Config | None]:
         seen.clear()
