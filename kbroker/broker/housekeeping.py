@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kbroker.broker.network import NetworkState
     from kbroker.handlers.context import Services
     from kbroker.log.directory import LogDirectory
+    from kbroker.log.partition_log import PartitionLog
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,10 @@ _CHORES_MS = 1_000
 _IDLE_CHECK_MS = 5_000
 _RETENTION_INITIAL_DELAY_MS = 30_000
 _PRODUCER_EXPIRY_MS = 600_000
-# Partitions whose retention is looked at before others get their turn.
-_PARTITIONS_PER_TURN = 200
+# Kafka never looks by default, so that a topic's own `flush.ms` has no effect there.
+_FLUSH_CHECK_MS = 1_000
+# Logs that are looked at before others get their turn.
+_LOGS_PER_TURN = 200
 
 
 class Housekeeping:
@@ -45,6 +48,8 @@ class Housekeeping:
         self._repeat(
             config.int("log.retention.check.interval.ms"), self._apply_retention, _RETENTION_INITIAL_DELAY_MS
         )
+        flush_check_ms = min(config.int("log.flush.scheduler.interval.ms"), _FLUSH_CHECK_MS)
+        self._repeat(flush_check_ms, self._request_flushes)
         self._repeat(_PRODUCER_EXPIRY_MS, self._expire_producers)
         self._repeat(_IDLE_CHECK_MS, self._end_overdue_connections)
         self._repeat(_CHORES_MS, self.run_chores)
@@ -70,24 +75,34 @@ class Housekeeping:
     # --- records that go -----------------------------------------------------------------------
 
     def _apply_retention(self) -> None:
+        self._for_each_log(lambda log, now_ms: log.delete_old_segments(now_ms))
+
+    def _expire_producers(self) -> None:
+        self._for_each_log(lambda log, now_ms: log.remove_expired_producers(now_ms))
+
+    def _request_flushes(self) -> None:
+        """What `flush.ms` asks for; the end of the turn carries it out."""
+
+        def look(log: PartitionLog, now_ms: int) -> None:
+            if log.flush_due(now_ms):
+                self._directory.request_flush(log)
+
+        self._for_each_log(look)
+
+    def _for_each_log(self, look: Callable[[PartitionLog, int], object]) -> None:
         """Give every log its look, some in each turn."""
         remaining = list(self._services.replicas.partitions())
 
-        def look() -> None:
+        def look_at_some() -> None:
             now_ms = self._services.environment.clock.wall_ms()
-            for _ in range(min(_PARTITIONS_PER_TURN, len(remaining))):
+            for _ in range(min(_LOGS_PER_TURN, len(remaining))):
                 partition = remaining.pop()
                 if not partition.unavailable:
-                    partition.log.delete_old_segments(now_ms)
+                    look(partition.log, now_ms)
             if remaining:
-                self._services.waiting.call_later(1, look)
+                self._services.waiting.call_later(1, look_at_some)
 
-        look()
-
-    def _expire_producers(self) -> None:
-        now_ms = self._services.environment.clock.wall_ms()
-        for partition in self._services.replicas.partitions():
-            partition.log.remove_expired_producers(now_ms)
+        look_at_some()
 
     def run_chores(self) -> None:
         """Remove files that are due and start writeback, off the loop."""

@@ -67,6 +67,7 @@ class NetworkState:
         self.max_answers = config.int("kbroker.connection.queue.max")
         self.max_connections = config.int("max.connections")
         self.max_connections_per_address = config.int("max.connections.per.ip")
+        self.limits_by_address = config.max_connections_per_ip_overrides
         self.max_idle_ms = config.int("connections.max.idle.ms")
         self.frame_timeout_ms = config.int("kbroker.frame.timeout.ms")
 
@@ -109,14 +110,17 @@ class NetworkState:
         """Why a connection from `address` must be refused, or None and it is counted."""
         if len(self.connections) >= self.max_connections:
             reason = f"max.connections={self.max_connections} reached"
-        elif self.connections_by_address.get(address, 0) >= self.max_connections_per_address:
-            reason = f"max.connections.per.ip={self.max_connections_per_address} reached"
+        elif self.connections_by_address.get(address, 0) >= self._limit_for(address):
+            reason = f"max.connections.per.ip={self._limit_for(address)} reached"
         else:
             self.connections_by_address[address] = self.connections_by_address.get(address, 0) + 1
             self.accepted_count += 1
             return None
         self.refused_count += 1
         return reason
+
+    def _limit_for(self, address: str) -> int:
+        return self.limits_by_address.get(address, self.max_connections_per_address)
 
     def forget(self, connection: Connection) -> None:
         """Called once, by `Connection.abandon`."""

@@ -39,6 +39,8 @@ class FakeConfig:
         "kbroker.connection.queue.max": 64,
     }
 
+    max_connections_per_ip_overrides: ClassVar[dict[str, int]] = {"10.0.0.9": 1}
+
     def int(self, key: str) -> int:
         return self.NUMBERS[key]
 

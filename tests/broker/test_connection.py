@@ -177,3 +177,6 @@ def test_connections_are_limited_per_address_and_in_all() -> None:
     assert world.network.admit("10.0.0.1") is None
     assert world.network.admit("10.0.0.1") is None
     assert "per.ip" in (world.network.admit("10.0.0.1") or "")
+    assert world.network.admit("10.0.0.9") is None
+    world.network.max_connections = 1000
+    assert "per.ip=1 " in (world.network.admit("10.0.0.9") or "")
