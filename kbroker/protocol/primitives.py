@@ -28,7 +28,7 @@ BUDGET_FACTOR = 6
 BUDGET_BASE = 1 << 20
 # Unknown tagged fields of one struct: none is known to send more than a few.
 MAX_TAGGED_FIELDS = 128
-TAGGED_FIELD_COST = 24
+TAGGED_FIELD_COST = 48
 MAX_STRING_BYTES = 0x7FFF
 
 ZERO_UUID = bytes(16)
