@@ -48,8 +48,8 @@ _ADMIN_CLIENT_ID = "__admin_client"
 # Low byte of a batch's attributes, and its transactional bit.
 _ATTRIBUTES_AT = 22
 _TRANSACTIONAL = 0x10
-# No client retries this one, and Java and librdkafka end the producer by it.
-TRANSACTIONS_UNSUPPORTED = errors.UNSUPPORTED_VERSION
+# The only error that ends both Java's and librdkafka's transactional producer at once, wherever they meet it.
+TRANSACTIONS_UNSUPPORTED = errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 TRANSACTIONS_UNSUPPORTED_MESSAGE = "this broker does not support transactions yet"
 # After these Kafka does not tell the log start either.
 _WITHOUT_LOG_START = frozenset(
@@ -96,8 +96,6 @@ def _refusal_of_transaction(request: ProduceRequest) -> KafkaError | None:
                 and len(records) > _ATTRIBUTES_AT
                 and records[_ATTRIBUTES_AT] & _TRANSACTIONAL
             ):
-                if request.transactional_id is None:
-                    return KafkaError(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
                 return KafkaError(TRANSACTIONS_UNSUPPORTED, TRANSACTIONS_UNSUPPORTED_MESSAGE)
     return None
 

@@ -40,7 +40,7 @@ def test_next_block_of_ids_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        (InitProducerIdRequest("tx", 1000), errors.UNSUPPORTED_VERSION),
+        (InitProducerIdRequest("tx", 1000), errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
         (InitProducerIdRequest("", 1000), errors.INVALID_REQUEST),
         (InitProducerIdRequest(None, 1000, 5, -1), errors.INVALID_REQUEST),
         (InitProducerIdRequest(None, 1000, -1, 5), errors.INVALID_REQUEST),
