@@ -1,4 +1,4 @@
-"""`python -m codegen`: generate; `--check`: compare; `--vendor`: fetch the schemas."""
+"""Generate the protocol, compare it, or fetch its schemas."""
 
 import argparse
 import sys

@@ -1,5 +1,6 @@
 """Turns the model into the files of `kbroker/protocol/generated`."""
 
+import re
 from collections.abc import Callable
 
 from codegen.emit_read import read_function
@@ -98,9 +99,7 @@ def _imports(body: str, sources: list[Source]) -> list[str]:
     names = {"Message", "Part"}
     for source in sources:
         names |= source.helpers
-    for name in ("Struct", "ZERO_UUID", "UNSET", "shared"):
-        if any(f"{opening}{name}" in body for opening in "( ") or f"({name})" in body:
-            names.add(name)
+    names |= {name for name in ("Struct", "ZERO_UUID", "UNSET", "shared") if _mentions(body, name)}
     imported = (f"    {name}," for name in sorted(names, key=str.lower))
     lines = ["from kbroker.protocol.primitives import (", *imported, ")"]
     if any(source.layouts for source in sources):
@@ -113,8 +112,12 @@ def _layouts(sources: list[Source], body: str) -> list[str]:
     lines = ["new = object.__new__"]
     for code in codes:
         name = layout_name(code)
-        if f"unpack_{name}(" in body:
+        if _mentions(body, f"unpack_{name}"):
             lines.append(f'unpack_{name} = Layout(">{code}").unpack_from')
-        if f" pack_{name}(" in body or f"(pack_{name}(" in body:
+        if _mentions(body, f"pack_{name}"):
             lines.append(f'pack_{name} = Layout(">{code}").pack')
     return lines
+
+
+def _mentions(body: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", body) is not None

@@ -7,6 +7,7 @@ first, see `kbroker.protocol.primitives`.
 """
 
 import re
+from struct import calcsize
 
 from codegen.cost import LIST_BYTES, VIEW_BYTES, element_cost, minimal_size
 from codegen.emit_types import default_expression
@@ -269,7 +270,7 @@ class _Reader:
     def _flush(self) -> None:
         if not self._codes:
             return
-        size = sum(16 if code == "u" else _WIDTHS[code] for code in self._codes.replace("16s", "u"))
+        size = calcsize(f">{self._codes}")
         targets = ", ".join(self._targets)
         if len(self._targets) == 1:
             targets = f"({targets},)"
@@ -283,6 +284,3 @@ class _Reader:
 
     def _label(self, target: str) -> str:
         return target.replace(f"{MESSAGE}.", f"{self._source.message.name}.")
-
-
-_WIDTHS = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "d": 8}

@@ -10,7 +10,6 @@ from codegen.model import FIXED, Field, Message, Struct, snake_case
 from codegen.source import MESSAGE, Source
 
 _RESERVED = {MESSAGE, "out", "version", "append", "count", "data", "tags"}
-_WIDTHS = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "d": 8, "16s": 16}
 
 
 def write_function(message: Message, version: int) -> Source:
@@ -84,8 +83,8 @@ class _Writer:
     def _tagged_field(self, field: Field, value: str) -> None:
         assert field.tag < 128
         if field.type in FIXED:
-            code = FIXED[field.type][0]
-            self._run += [("B", str(field.tag)), ("B", str(_WIDTHS[code])), (code, value)]
+            code, width, _ = FIXED[field.type]
+            self._run += [("B", str(field.tag)), ("B", str(width)), (code, value)]
             self.flush()
             return
         parts = self._source.name(f"{field.name}_parts")

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 # needs six times its bytes.
 BUDGET_FACTOR = 6
 BUDGET_BASE = 1 << 20
-# Unknown tagged fields of one struct: none is known to send more than a few.
-MAX_TAGGED_FIELDS = 128
+# Tagged fields of one struct. Nobody sends more than a few, so their number is
+# read as a single byte: the first of a longer varint is already too large.
+MAX_TAGGED_FIELDS = 127
 TAGGED_FIELD_COST = 48
 MAX_STRING_BYTES = 0x7FFF
 
