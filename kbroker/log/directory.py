@@ -13,6 +13,7 @@ Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from kbroker.environment import Environment, File
 from kbroker.log.checkpoints import (
@@ -27,16 +28,15 @@ from kbroker.log.checkpoints import (
     encode_properties,
 )
 from kbroker.log.config import LogConfig
-from kbroker.log.partition_log import PartitionLog
+from kbroker.log.partition_log import PARTITION_METADATA, PartitionLog
 from kbroker.log.recovery import LogLoader
-from kbroker.protocol.primitives import uuid_to_text
+from kbroker.protocol.primitives import METADATA_TOPIC_ID, uuid_to_text
 
 logger = logging.getLogger(__name__)
 
 META_PROPERTIES = "meta.properties"
 LOCK = ".lock"
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
-PARTITION_METADATA = "partition.metadata"
 RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 HIGH_WATERMARKS = "replication-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
@@ -135,19 +135,21 @@ class LogDirectory:
         self._begun = True
         if self.is_new:
             self._disk.write_atomically(f"{self.path}/{META_PROPERTIES}", encode_properties(self._meta))
+            # Its own name too, if it is ours to sync.
+            with suppress(OSError):
+                self._disk.sync_directory(self.path.rpartition("/")[0] or "/")
         if self.was_clean:
             self._disk.remove(f"{self.path}/{CLEAN_SHUTDOWN}")
             self._disk.sync_directory(self.path)
 
     def open_metadata_log(self, config: LogConfig) -> PartitionLog:
         """The log of the cluster's metadata, made if need be. It is in no checkpoint."""
-        from kbroker.protocol.primitives import METADATA_TOPIC_ID
-
         self.begin()
         name = f"{METADATA_TOPIC}-0"
-        if not self._disk.exists(f"{self.path}/{name}"):
+        is_new = not self._disk.exists(f"{self.path}/{name}")
+        if is_new:
             self._make_log_directory(name, METADATA_TOPIC_ID)
-        log = self._open_log((METADATA_TOPIC, 0), config, METADATA_TOPIC_ID, lambda scanned: None)
+        log = self._open_log((METADATA_TOPIC, 0), config, METADATA_TOPIC_ID, is_new=is_new)
         self._metadata_logs.append(log)
         return log
 
@@ -197,7 +199,13 @@ class LogDirectory:
         self.logs[key] = self._open_log(key, config, topic_id, progress)
 
     def _open_log(
-        self, key: TopicPartition, config: LogConfig, topic_id: bytes, progress: Callable[[int], None]
+        self,
+        key: TopicPartition,
+        config: LogConfig,
+        topic_id: bytes,
+        progress: Callable[[int], None] = lambda scanned: None,
+        *,
+        is_new: bool = False,
     ) -> PartitionLog:
         now_ms = self._environment.clock.wall_ms()
         path = f"{self.path}/{key[0]}-{key[1]}"
@@ -224,6 +232,7 @@ class LogDirectory:
             loaded,
             recovery_point=loaded.log_end_offset if self.was_clean else recovery_point,
             high_watermark=self._high_watermarks.get(key, 0),
+            names_unsure=is_new or not self.was_clean,
         )
 
     # --- partitions come and go
@@ -237,7 +246,7 @@ class LogDirectory:
             checkpoint.pop(key, None)
         try:
             self._make_log_directory(f"{topic}-{partition}", topic_id)
-            log = self._open_log(key, config, topic_id, lambda scanned: None)
+            log = self._open_log(key, config, topic_id, is_new=True)
         except OSError as error:
             self.on_failure(error)
             raise

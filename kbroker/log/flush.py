@@ -18,7 +18,7 @@ FlushDone = Callable[["Flush", BaseException | None], None]
 class Flush:
     """Work that makes a log durable up to `end_offset`."""
 
-    __slots__ = ("_directory", "_disk", "_done", "_epochs", "_files", "_paths", "end_offset")
+    __slots__ = ("_directories", "_disk", "_done", "_epochs", "_files", "_paths", "end_offset")
 
     def __init__(
         self,
@@ -26,16 +26,16 @@ class Flush:
         end_offset: int,
         files: Sequence[File],
         paths: Sequence[str],
-        directory: str | None,
+        directories: Sequence[str],
         epochs: tuple[str, bytes] | None,
         done: FlushDone,
     ) -> None:
         self.end_offset = end_offset
         self._disk = disk
         self._files = files
-        # Indexes and snapshots of sealed segments: opened only to be synced.
+        # Small files beside the log: opened only to be synced.
         self._paths = paths
-        self._directory = directory
+        self._directories = directories
         self._epochs = epochs
         self._done = done
 
@@ -52,8 +52,8 @@ class Flush:
             file.close()
         if self._epochs is not None:
             self._disk.write_atomically(*self._epochs)
-        elif self._directory is not None:
-            self._disk.sync_directory(self._directory)
+        for directory in self._directories:
+            self._disk.sync_directory(directory)
 
     def done(self, error: BaseException | None) -> None:
         self._done(self, error)

@@ -58,6 +58,7 @@ from kbroker.records.validation import validate_produced
 
 logger = logging.getLogger(__name__)
 
+PARTITION_METADATA = "partition.metadata"
 # Appends whose positions are remembered, so that a tail fetch looks nothing up.
 _RECENT_APPENDS = 32
 # How much is written before the kernel is asked to start writing it out.
@@ -129,6 +130,7 @@ class PartitionLog:
         "_flush_due_from",
         "_flushing",
         "_high_watermark",
+        "_is_new",
         "_last_flush_ms",
         "_names_changed",
         "_owner",
@@ -163,6 +165,7 @@ class PartitionLog:
         *,
         recovery_point: int,
         high_watermark: int,
+        names_unsure: bool,
     ) -> None:
         self.directory = directory
         self.topic = topic
@@ -187,7 +190,9 @@ class PartitionLog:
         self._flushing = False
         self._flush_due_from: int | None = None
         self._last_flush_ms = environment.clock.wall_ms()
-        self._names_changed = False
+        # What no flush of this process has made durable: names in the directory, the directory itself.
+        self._names_changed = names_unsure
+        self._is_new = names_unsure
         self._writeback_from = self._segments.active.size
 
     def __repr__(self) -> str:
@@ -450,7 +455,9 @@ class PartitionLog:
 
     def begin_flush(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
-        if self.offline or self._flushing or self.flushed_offset == self.log_end_offset:
+        names_durable = self.is_empty or not (self._names_changed or self._is_new)
+        nothing_to_do = names_durable and self.flushed_offset == self.log_end_offset
+        if nothing_to_do or self.offline or self._flushing:
             return None
         self._flushing = True
         self._last_flush_ms = now_ms
@@ -459,18 +466,22 @@ class PartitionLog:
         for segment in segments[:-1]:
             paths += segment.index_paths()
         paths += [self._snapshot_path(offset) for offset in self._snapshots if offset > self.flushed_offset]
+        directories = [self.directory] if self._names_changed else []
+        if self._is_new:
+            # Without its name and its topic's id the log would be nobody's.
+            paths.append(f"{self.directory}/{PARTITION_METADATA}")
+            directories += [self.directory, self.directory.rpartition("/")[0]]
         epochs = None
         if self.leader_epochs.dirty:
             epochs = (f"{self.directory}/{EPOCHS_FILE}", encode_epochs(self.leader_epochs.entries))
             self.leader_epochs.dirty = False
-        directory = self.directory if self._names_changed else None
-        self._names_changed = False
+        self._names_changed = self._is_new = False
         return Flush(
             self._disk,
             self.log_end_offset,
             [segment.file for segment in segments],
             paths,
-            directory,
+            directories,
             epochs,
             self._on_flushed,
         )
@@ -532,7 +543,7 @@ class PartitionLog:
         """A full disk refuses this write and nothing else; any other error takes the directory offline."""
         logger.error("%s-%d: write failed: %s", self.topic, self.partition, error)
         try:
-            self._segments.active.undo_partial_append()
+            self._segments.active.trim()
         except OSError as second:
             self._fail(second)
         else:
@@ -644,6 +655,12 @@ class PartitionLog:
                 renamed.append(path + DELETED_SUFFIX)
         self._owner.discard(renamed, self.config.file_delete_delay_ms, now_ms)
 
+    def _discard_newest(self, segments: list[Segment], now_ms: int) -> None:
+        """Durably, newest first: a power loss must leave no gap, and nothing behind what is written next."""
+        if segments:
+            self._discard(segments[::-1], now_ms)
+            self._disk.sync_directory(self.directory)
+
     def truncate_to(self, offset: int, now_ms: int) -> None:
         """Forget everything from `offset` on."""
         self._check_online()
@@ -659,7 +676,7 @@ class PartitionLog:
             offset = self._batch_start(offset)
             self.flushed_offset = min(self.flushed_offset, offset)
             self._owner.before_truncation(self)
-            self._discard(self._segments.remove_from(offset), now_ms)
+            self._discard_newest(self._segments.remove_from(offset), now_ms)
             self._segments.active.truncate(offset)
             self.log_end_offset = max(offset, self.log_start_offset)
             self.leader_epochs.truncate_from_end(offset)
@@ -683,8 +700,7 @@ class PartitionLog:
         try:
             self.flushed_offset = 0
             self._owner.before_truncation(self)
-            old = list(self._segments)
-            self._discard(old, now_ms)
+            self._discard_newest(list(self._segments), now_ms)
             self._segments.replace_all(self._make_segment(offset, now_ms))
             self.log_start_offset = self.log_end_offset = self.flushed_offset = offset
             self.leader_epochs.clear()

@@ -169,7 +169,7 @@ class LogLoader:
                 self._progress(0)
                 segment.rebuild_indexes()
                 segment.seal()
-        end_offset = self._end_of_clean(segments[-1]) if self._clean else self._recover(segments)
+        end_offset = self._end_of_clean(segments) if self._clean else self._recover(segments)
         return Segments(segments), end_offset
 
     def _segment(self, base_offset: int) -> Segment:
@@ -206,8 +206,9 @@ class LogLoader:
         self._disk.remove(self._path(offset_name(segment.base_offset) + SNAPSHOT_SUFFIX))
         self._names.discard(offset_name(segment.base_offset) + SNAPSHOT_SUFFIX)
 
-    def _end_of_clean(self, active: Segment) -> int:
+    def _end_of_clean(self, segments: list[Segment]) -> int:
         """The log end after a clean stop. Only a tail that contradicts the checkpoint is checked."""
+        active = segments[-1]
         end_offset = active.base_offset
         position = active.tail_position()
         try:
@@ -217,40 +218,38 @@ class LogLoader:
                 return end_offset
         except DamagedBatch as damage:
             logger.warning("%s: %s, after a clean stop", active.path, damage)
-        self._check(active, position)
+        self._check(segments, len(segments) - 1, position)
         return active.next_offset()
 
     def _recover(self, segments: list[Segment]) -> int:
         """Check from the recovery point on; the log ends before the first bad batch."""
-        first = 0
-        while first + 1 < len(segments) and segments[first + 1].base_offset <= self._recovery_point:
-            first += 1
-        for index in range(first, len(segments)):
-            whole = self._check(segments[index], self._position_to_check_from(segments[index]))
-            if not whole:
-                for later in segments[index + 1 :]:
-                    logger.warning("%s: %d bytes dropped, they follow damage", later.path, later.size)
-                    self._remove_segment(later)
-                del segments[index + 1 :]
-                break
+        index = 0
+        while index + 1 < len(segments) and segments[index + 1].base_offset <= self._recovery_point:
+            index += 1
+        while index < len(segments):
+            self._check(segments, index, self._position_to_check_from(segments[index]))
             if index + 1 < len(segments):
                 segments[index].seal()
+            index += 1
         return segments[-1].next_offset()
 
-    def _check(self, segment: Segment, position: int) -> bool:
-        """Check CRCs from `position` on and cut what is damaged; whether nothing was."""
+    def _check(self, segments: list[Segment], index: int, position: int) -> None:
+        """Check CRCs of one segment from `position` on. What is damaged goes, with all that follows."""
+        segment = segments[index]
         size = segment.size
         damage = segment.recover(position)
         self._progress(size - position)
-        if damage is not None:
-            logger.warning(
-                "%s: %s at position %d, cut there; %d bytes dropped",
-                segment.path,
-                damage,
-                segment.size,
-                size - segment.size,
-            )
-        return damage is None
+        if damage is None:
+            return
+        where = f"{segment.path}: {damage} at position {segment.size}"
+        logger.warning("%s, cut there; %d bytes dropped", where, size - segment.size)
+        # Newest first, durably, and only then the cut: a power loss must leave no gap.
+        for later in reversed(segments[index + 1 :]):
+            logger.warning("%s: %d bytes dropped, they follow damage", later.path, later.size)
+            self._remove_segment(later)
+        del segments[index + 1 :]
+        self._disk.sync_directory(self._directory)
+        segment.trim()
 
     def _position_to_check_from(self, segment: Segment) -> int:
         """Where the recovery point lies; the segment's start where that can't be right."""

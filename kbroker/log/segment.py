@@ -156,8 +156,8 @@ class Segment:
         file.append(entry.encode())
         file.close()
 
-    def undo_partial_append(self) -> None:
-        """Cut off what a failed write left behind."""
+    def trim(self) -> None:
+        """Cut off what lies behind the last good batch: of a failed write, or found damaged."""
         self.file.truncate(self.size)
 
     def seal(self) -> None:
@@ -493,9 +493,9 @@ class Segment:
         self.file.truncate(position)
 
     def recover(self, position: int) -> str | None:
-        """Check every batch from the boundary `position` on; cut at the first bad one and say why.
+        """Check every batch from the boundary `position` on; end before the first bad one and say why.
 
-        The indexes are made anew for what is checked.
+        The indexes are made anew for what is checked. The file is left to `trim`.
         """
         end = self.size
         self._forget_behind(position)
@@ -504,8 +504,6 @@ class Segment:
         )
         for at, header in scan:
             self.note(at, header, header.batch_length + LENGTH_OVERHEAD)
-        if scan.damage is not None:
-            self.file.truncate(self.size)
         return scan.damage
 
     def _forget_behind(self, position: int) -> None:

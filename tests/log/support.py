@@ -50,9 +50,10 @@ def append(
     now_ms: int = NOW_MS,
     timestamp: int | None = None,
     origin: AppendOrigin = AppendOrigin.CLIENT,
+    key: bytes | None = None,
     **fields: int,
 ) -> AppendInfo:
-    batch = batch_of(values, timestamp=now_ms if timestamp is None else timestamp, **fields)
+    batch = batch_of(values, timestamp=now_ms if timestamp is None else timestamp, key=key, **fields)
     info = log.append_as_leader(batch, epoch, now_ms, origin=origin)
     log.high_watermark = log.high_watermark_limit
     return info

@@ -80,7 +80,8 @@ def served(log: PartitionLog) -> Iterator[memoryview]:
         try:
             yield from read_once(log, offset, 600)
         except KafkaError as error:
-            assert error.code == CORRUPT_MESSAGE
+            if error.code != CORRUPT_MESSAGE:
+                raise
 
 
 def check_served(log: PartitionLog) -> int:
@@ -220,7 +221,7 @@ def test_the_clean_marker_is_gone_before_anything_is_written() -> None:
     changes: list[str] = []
 
     def see(operation: str, path: str) -> None:
-        if path != f"{PATH}/.lock" and not (operation, path) == ("remove", marker):
+        if path != f"{PATH}/.lock" and (operation, path) != ("remove", marker):
             changes.append(path)
             assert not disk.exists(marker)
 

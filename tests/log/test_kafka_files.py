@@ -49,7 +49,8 @@ def kafka_environment(*, clean: bool) -> Environment:
     environment = make_environment(disk)
     files = kafka_files()
     files["meta.properties"] = (
-        b"#\n#Sat Nov 21 07:28:00 UTC 2026\ncluster.id=abc\nversion=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAABQ\nnode.id=1\n"
+        b"#\n#Sat Nov 21 07:28:00 UTC 2026\ncluster.id=abc\nversion=1\n"
+        b"directory.id=AAAAAAAAAAAAAAAAAAAABQ\nnode.id=1\n"
     )
     if clean:
         files[".kafka_cleanshutdown"] = b'{"version":0,"brokerEpoch":9}'
