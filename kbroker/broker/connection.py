@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from kbroker.protocol.primitives import Part
 
 _SIZE = Struct(">i")
+# A close reason that nobody needs to hear of.
+LOST = "connection lost"
+
 _PRODUCE = 0
 _API_VERSIONS = 18
 # Above this a frame's memory comes from mmap, so that a declared but unsent frame costs no pages.
@@ -324,7 +327,7 @@ class Connection:
 
     def abandon(self) -> None:
         """The client is gone: forget what waits and give back what is held."""
-        self.close("connection lost")
+        self.close(LOST)
         for answer in self._answers:
             if answer.pending is not None:
                 answer.pending.abandoned = True

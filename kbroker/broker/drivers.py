@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from kbroker.broker.connection import LOST
 from kbroker.protocol.primitives import FileRegion
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ class TaskDriver:
             if turns == _TURNS_BEFORE_YIELD:
                 turns = 0
                 await trio.lowlevel.checkpoint()
-        self._network.report_close(connection, connection.close_reason)
-        await self._drain()
+        if connection.close_reason is not LOST:
+            self._network.report_close(connection, connection.close_reason)
+            await self._drain()
 
     async def _finish_half_closed(self) -> None:
         """The client will send nothing more, but may still read: give it its answers."""
@@ -131,8 +133,8 @@ class TaskDriver:
                 if connection.paused and not connection.output:
                     break
                 sent = self._flush()
-        except OSError as error:
-            connection.close(f"sending failed: {error}")
+        except OSError:
+            connection.close(LOST)
         if self._resumed is not None:
             self._resumed.set()
             self._resumed = None
@@ -154,8 +156,8 @@ class TaskDriver:
             while not send_output(self._socket, connection):
                 await trio.lowlevel.wait_writable(self._socket)
                 connection.last_active_ms = self._network.clock.monotonic_ms()
-        except (OSError, trio.ClosedResourceError) as error:
-            connection.close(f"sending failed: {error}")
+        except (OSError, trio.ClosedResourceError):
+            connection.close(LOST)
             connection.output.clear()
         self._writing = False
         connection.list_as_ready()
