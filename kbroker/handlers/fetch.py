@@ -72,7 +72,7 @@ def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pe
     fetch.read()
     if fetch.is_satisfied() or request.max_wait_ms <= 0 or not session.partitions:
         return fetch.finish()
-    return services.waiting.wait(fetch.keys(), request.max_wait_ms, fetch.attempt, fetch.finish_anyway)
+    return fetch.wait(request.max_wait_ms)
 
 
 def _aborted(log: PartitionLog, offset: int, upper_offset: int, records: Part) -> list[AbortedTransaction]:
@@ -130,16 +130,22 @@ class _Fetch:
     def is_satisfied(self) -> bool:
         return self._size >= self._min_bytes or self._has_error
 
-    def keys(self) -> list[tuple[str, int]]:
-        """What an append or a change of leader wakes."""
+    def wait(self, max_wait_ms: int) -> Pending[FetchResponse]:
+        """Until an append, a change of leader or the end of `max_wait_ms` makes an answer."""
+        # What was read is read again then; meanwhile it would only keep files open.
+        self._answers = []
         found = (self._find(wanted) for wanted in self._session.partitions)
-        return [partition.key for _, partition in found if partition is not None]
+        keys = [partition.key for _, partition in found if partition is not None]
+        return self._context.services.waiting.wait(keys, max_wait_ms, self._attempt, self._expire)
 
-    def attempt(self) -> FetchResponse | None:
+    def _attempt(self) -> FetchResponse | None:
         self.read()
-        return self.finish() if self.is_satisfied() else None
+        if self.is_satisfied():
+            return self.finish()
+        self._answers = []
+        return None
 
-    def finish_anyway(self) -> FetchResponse:
+    def _expire(self) -> FetchResponse:
         """Out of time: whatever there is."""
         self.read()
         return self.finish()

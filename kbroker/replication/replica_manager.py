@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from kbroker.config.key import format_value
@@ -56,6 +57,10 @@ _EXPECTED_FAILURES = frozenset(
         errors.UNKNOWN_TOPIC_ID,
     )
 )
+
+
+def _unheard(done: int, total: int) -> None:
+    """Nobody wants to know how far loading is."""
 
 
 class HostedTopic:
@@ -104,10 +109,8 @@ class ReplicaManager:
         `progress` hears (bytes checked, bytes to check) after an unclean stop.
         """
         self._image = image
-        if progress is None:
-            self.directory.load(self._log_config)
-        else:
-            self.directory.load(self._log_config, progress)
+        topic_config = cache(self._topic_config)
+        self.directory.load(lambda topic: topic_config(topic)[0], progress or _unheard)
         for log in list(self.directory.logs.values()):
             topic = image.topics_by_id.get(log.topic_id)
             partition = None if topic is None else topic.partitions.get(log.partition)
@@ -215,9 +218,6 @@ class ReplicaManager:
         values = effective_topic_config(self._image.topic_configs(topic), self._config)
         texts = {name: format_value(value) or "" for name, value in values.items()}
         return log_config_from(texts), int(texts["min.insync.replicas"])
-
-    def _log_config(self, topic: str) -> LogConfig:
-        return self._topic_config(topic)[0]
 
     # --- finding partitions ---------------------------------------------------------------------
 
