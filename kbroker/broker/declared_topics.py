@@ -1,4 +1,4 @@
-"""Creates the topics that the configuration declares, before anybody connects."""
+"""Creates the topics that the configuration declares."""
 
 from __future__ import annotations
 

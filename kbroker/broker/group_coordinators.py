@@ -1,4 +1,4 @@
-"""The group coordinator of this broker: requests to shards, errors to responses.
+"""The group coordinator of this broker: requests to shards.
 
 Handlers have checked what concerns topics; here a group id finds its shard,
 and every way to fail gets the shape of the API's own response.

@@ -1,4 +1,4 @@
-"""What must be done now and then: checkpoints, retention, expiry, idle clients.
+"""What must be done now and then: checkpoints, retention, expiry.
 
 Each chore is a callback on the one timer heap. What may block (removing
 files, writeback) is taken as work and run off the loop; a checkpoint is one

@@ -1,4 +1,4 @@
-"""How late the loop runs what is due: the first sign of anything that blocks it."""
+"""How late the loop runs what is due: the first sign of a blocker."""
 
 import trio
 

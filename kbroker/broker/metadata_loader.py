@@ -1,4 +1,4 @@
-"""The metadata log read at start: newest good snapshot, then the log behind it.
+"""The metadata log read at start: a snapshot, then the log behind it.
 
 Control records of the quorum go to the voter set, metadata records to the
 replay; one image is made at the end. Kafka: `MetadataLoader`,

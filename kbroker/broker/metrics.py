@@ -1,4 +1,4 @@
-"""The metrics page: plain counters of the rooms below, named for dashboards.
+"""The metrics page: plain counters, named for known dashboards.
 
 Two worlds of names, both on one page: those of kafka_exporter
 (`kafka_topic_partition_*`, `kafka_consumergroup_*`) and those of the JMX

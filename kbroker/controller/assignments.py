@@ -1,4 +1,4 @@
-"""New partitions on chosen brokers: whether the choice is allowed, and the first ISR.
+"""New partitions on chosen brokers: whether allowed, and the first ISR.
 
 The first in-sync replica leads. Kafka: `ReplicationControlManager`.
 """

@@ -1,4 +1,4 @@
-"""Brokers register, send heartbeats, are unfenced, leave, and are given up.
+"""Brokers register, send heartbeats, are unfenced and given up.
 
     registered, fenced ──(caught up with its own registration)──▶ unfenced
     unfenced ──(wants to shut down, leads something)──▶ controlled shutdown ──▶ fenced

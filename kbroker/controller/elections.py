@@ -1,4 +1,4 @@
-"""How one partition changes when replicas come, go or fail: ISR, ELR, leader.
+"""How a partition changes when replicas come and go: ISR, ELR, leader.
 
     leader    stays if it may; else the first replica of the ISR that may lead;
               else, the ISR being empty, one of the ELR; else the last known

@@ -105,7 +105,7 @@ def _replicas(racks: list[_Rack], replication_factor: int) -> list[int]:
 
 
 def _is_usable(broker: BrokerImage) -> bool:
-    room = not broker.directories or set(broker.directories) - set(broker.cordoned_directories)
+    room = not broker.directories or set(broker.directories) - set(broker.cordoned_directories or ())
     return not broker.in_controlled_shutdown and bool(room)
 
 

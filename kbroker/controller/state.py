@@ -1,4 +1,4 @@
-"""What the controller's decisions are made on, and the questions they ask of it.
+"""What the controller's decisions are made on.
 
     image      everything replayed, committed or not; only `replay` changes it
     sessions   when brokers were last heard of; soft, gone with the process

@@ -1,4 +1,4 @@
-"""CreateTopics and CreatePartitions: checks in Kafka's order, then records.
+"""CreateTopics and CreatePartitions: Kafka's checks, then records.
 
 Of a request the good topics are created and the bad ones answered with their
 error; what is created is one atomic batch. Authorization, quotas and the

@@ -1,4 +1,4 @@
-"""AlterConfigs (33): the complete configs of a resource; keys not named are removed.
+"""AlterConfigs (33): the complete configs of a resource.
 
 Superseded by IncrementalAlterConfigs, still sent by older clients.
 Kafka: `ConfigAdminManager`, `ControllerApis.handleLegacyAlterConfigs`.

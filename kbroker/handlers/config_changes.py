@@ -1,4 +1,4 @@
-"""What a broker looks at before a change of configs goes to the controller.
+"""What a broker looks at before configs change in the controller.
 
 Shapes, log levels and the broker's own keys are settled here; topics, groups
 and client metrics are the controller's. A resource is answered either here

@@ -1,4 +1,4 @@
-"""CreatePartitions (37): more partitions for existing topics, by the controller (KIP-195)."""
+"""CreatePartitions (37): more partitions for existing topics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CreateTopics (19): the controller's decision; when it is answered, the leaders serve."""
+"""CreateTopics (19): decided by the controller, then ready to use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeleteGroups (42): delete groups without members, with all their offsets."""
+"""DeleteGroups (42): groups without members, with all their offsets."""
 
 from __future__ import annotations
 

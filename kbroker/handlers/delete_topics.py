@@ -1,4 +1,4 @@
-"""DeleteTopics (20): topics by name, or by id from version 6 on (KIP-516)."""
+"""DeleteTopics (20): topics by name, or by id from version 6 on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeCluster (60): the brokers and the cluster id, without topics (KIP-700, KIP-919)."""
+"""DescribeCluster (60): the brokers and the cluster id (KIP-700)."""
 
 from __future__ import annotations
 

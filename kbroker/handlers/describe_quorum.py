@@ -1,4 +1,4 @@
-"""DescribeQuorum (55): voters, observers and offsets of the metadata log (KIP-595, KIP-836)."""
+"""DescribeQuorum (55): voters and observers of the metadata log."""
 
 from __future__ import annotations
 

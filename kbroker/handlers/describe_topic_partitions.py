@@ -1,4 +1,4 @@
-"""DescribeTopicPartitions (75): topics page by page, with eligible leaders (KIP-966).
+"""DescribeTopicPartitions (75): topics page by page (KIP-966).
 
 A page holds so many partitions; the cursor says where the next one begins.
 Topics come in the order of their names, so that the cursor means something.

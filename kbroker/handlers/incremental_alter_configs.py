@@ -1,4 +1,4 @@
-"""IncrementalAlterConfigs (44): single keys of topics, brokers, groups, subscriptions; log levels.
+"""IncrementalAlterConfigs (44): single keys of resources; log levels.
 
 Kafka: `ConfigAdminManager`, `ControllerApis.handleIncrementalAlterConfigs`; KIP-339, KIP-412.
 """

@@ -1,4 +1,4 @@
-"""JoinGroup (11): a member asks to take part in the group's next generation.
+"""JoinGroup (11): a member asks for the group's next generation.
 
 v0 has no rebalance timeout; before v7 the protocol name cannot be null.
 Kafka: `JoinGroupRequest`, `JoinGroupResponse`.

@@ -1,4 +1,4 @@
-"""ListConfigResources (74): what has or can have configs (KIP-1000, KIP-1142)."""
+"""ListConfigResources (74): what has configs (KIP-1000, KIP-1142)."""
 
 from __future__ import annotations
 

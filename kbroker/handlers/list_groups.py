@@ -1,4 +1,4 @@
-"""ListGroups (16): the groups that this broker coordinates, by state (v4) and type (v5)."""
+"""ListGroups (16): the groups that this broker coordinates."""
 
 from __future__ import annotations
 

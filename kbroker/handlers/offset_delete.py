@@ -1,4 +1,4 @@
-"""OffsetDelete (47): forget a group's offsets for partitions it no longer reads (KIP-496)."""
+"""OffsetDelete (47): forget some of a group's offsets (KIP-496)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SyncGroup (14): the leader hands in the assignment, each member takes its own.
+"""SyncGroup (14): assignments in from the leader, out to each member.
 
 From v5 on a member says again which protocol it takes part in (KIP-559).
 """

@@ -1,4 +1,4 @@
-"""One log directory: whose it is, which logs it has, what must survive it.
+"""One log directory: whose it is, its logs, what must survive it.
 
     open    look, lock, say no in one sentence; nothing is touched but `.lock`
     begin   first write: identity of a new directory, the clean-shutdown marker goes

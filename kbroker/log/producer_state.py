@@ -1,4 +1,4 @@
-"""What idempotent and transactional producers have written to one partition.
+"""What idempotent and transactional producers wrote to one partition.
 
     per producer  epoch, the last five batches, open transaction's first offset
     open          transactions without a marker; the earliest bounds the last stable offset

@@ -191,7 +191,7 @@ class MetadataDelta:
             record.fenced,
             record.in_controlled_shutdown,
             tuple(record.log_dirs),
-            tuple(record.cordoned_log_dirs or ()),
+            None if record.cordoned_log_dirs is None else tuple(record.cordoned_log_dirs),
             record.is_migrating_zk_broker,
             self._offset,
         )

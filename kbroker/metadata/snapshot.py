@@ -1,4 +1,4 @@
-"""Snapshots: an image as records, and the checkpoint file that holds them.
+"""Snapshots: an image as records, and the checkpoint file for them.
 
     <end offset>-<epoch>.checkpoint
 

@@ -1,4 +1,4 @@
-"""Which names a topic may have (Kafka: `org.apache.kafka.common.internals.Topic`)."""
+"""Which names a topic may have (Kafka: `Topic`)."""
 
 from __future__ import annotations
 

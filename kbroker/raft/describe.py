@@ -1,4 +1,4 @@
-"""What the leader says of the quorum (Kafka: DescribeQuorum, KIP-595, KIP-836)."""
+"""What the leader says of the quorum (Kafka: DescribeQuorum)."""
 
 from __future__ import annotations
 

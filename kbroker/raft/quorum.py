@@ -1,4 +1,4 @@
-"""One member of the metadata quorum: its state, its epoch, what is committed.
+"""One member of the metadata quorum: state, epoch, what is committed.
 
     Unattached ──(election timeout)──▶ Candidate ──(majority)──▶ Leader
     Resigned   ──(election timeout)──▶ Candidate

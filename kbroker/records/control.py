@@ -1,4 +1,4 @@
-"""Control records: transaction markers and what the metadata quorum writes.
+"""Control records: transaction markers and those of the quorum.
 
 Key = int16 version, int16 type. Value = int16 schema version, body. They take
 an offset each and no consumer shows them. Kafka: `ControlRecordType`.

@@ -1,4 +1,4 @@
-"""What a leader checks before a client's batch gets an offset, in Kafka's order.
+"""What a leader checks before a client's batch gets an offset.
 
     shape     one whole v2 batch; zstd from Produce v7 on
     header    base offset 0, size, CRC, offset range and count, no control

@@ -1,4 +1,4 @@
-"""Committed offsets of one shard, and those of transactions that are still open.
+"""Committed offsets of one shard, and those of open transactions.
 
     invariant  only `put`, `remove` and the end of a transaction change anything,
                and they are called from replay alone

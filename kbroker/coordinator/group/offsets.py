@@ -1,4 +1,4 @@
-"""OffsetCommit, OffsetFetch, OffsetDelete, and the expiry of what nobody needs.
+"""OffsetCommit, OffsetFetch, OffsetDelete, and the expiry of offsets.
 
 Who may do it is decided by the group; here is what it does.
 Kafka: `OffsetMetadataManager`. KIP-211 (expiry), KIP-1251, KIP-848 (topic ids).

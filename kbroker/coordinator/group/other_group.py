@@ -1,4 +1,4 @@
-"""A group of the consumer, share or streams protocol, found in a log of Apache Kafka.
+"""A group of another protocol, found in a log of Apache Kafka.
 
 It is not run here: its records stay in the log untouched, its offsets are
 served, and it is listed with its type. Its members cannot heartbeat, so after

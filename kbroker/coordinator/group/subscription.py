@@ -1,4 +1,4 @@
-"""The topics in a consumer's subscription, the only client bytes a group looks into.
+"""The topics in a consumer's subscription.
 
 Kafka: `ConsumerProtocolSubscription` version 0, the prefix of all later
 versions: int16 version, then an array of topic names. Not flexible.
