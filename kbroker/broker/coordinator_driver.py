@@ -20,13 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kbroker.coordinator.loading import replay_batch
-from kbroker.coordinator.records import CoordinatorRecord, encode
+from kbroker.coordinator.records import CoordinatorRecord, batch_of, encode
 from kbroker.coordinator.shard import CoordinatorShard, Now, Result
 from kbroker.handlers.context import Pending
 from kbroker.protocol import errors
 from kbroker.protocol.errors import KafkaError
-from kbroker.records.batch import build_batch
-from kbroker.records.record import Record
 from kbroker.replication.partition import ACKS_ALL
 
 if TYPE_CHECKING:
@@ -98,7 +96,7 @@ class CoordinatorDriver(Generic[S]):
         self._services = services
         self._make_shard = make_shard
         self._commit_timeout_ms = services.config.int("offsets.commit.timeout.ms")
-        self._attributes = services.config.int("offsets.topic.compression.codec")
+        self._codec = services.config.int("offsets.topic.compression.codec")
         self._shards: dict[int, Shard[S]] = {}
         self._loading: deque[Shard[S]] = deque()
 
@@ -292,11 +290,7 @@ class CoordinatorDriver(Generic[S]):
         limit = self._partition(shard).log.config.rules.max_message_bytes
         # Half of it, as what a record takes in a batch is only estimated.
         for records in [result.records] if result.atomic else _split(result.records, limit // 2):
-            batch = build_batch(
-                [Record(index, 0, *encode(record)) for index, record in enumerate(records)],
-                base_timestamp=now.wall_ms,
-                attributes=self._attributes,
-            )
+            batch = batch_of(records, now.wall_ms, self._codec)
             if len(batch) > limit:
                 raise KafkaError(errors.MESSAGE_TOO_LARGE)
             info = self._services.replicas.append_internal(self._topic, shard.index, batch, now.wall_ms)

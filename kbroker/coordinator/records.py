@@ -9,12 +9,15 @@ Kafka: `CoordinatorRecord`, `CoordinatorRecordSerde`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
 from kbroker.protocol.generated.index import GROUP_RECORDS
 from kbroker.protocol.messages import coordinator_record_classes
 from kbroker.protocol.primitives import DecodeError, Part, UnsupportedVersion
+from kbroker.records.batch import build_batch
+from kbroker.records.record import Record
 
 _log = logging.getLogger(__name__)
 _INT16 = Struct(">h")
@@ -44,6 +47,17 @@ def encode(record: CoordinatorRecord) -> tuple[bytes, bytes | None]:
     parts = [_INT16.pack(record.value_version)]
     record.value.write(parts, record.value_version)
     return key, b"".join(parts)  # type: ignore[arg-type]
+
+
+def batch_of(records: Sequence[CoordinatorRecord], timestamp_ms: int, codec: int) -> bytearray:
+    """All records in one batch, as Kafka's coordinators write it."""
+    return build_batch(
+        [Record(index, 0, *encode(record)) for index, record in enumerate(records)],
+        base_timestamp=timestamp_ms,
+        # Without a producer it means nothing, but that is what Kafka writes.
+        base_sequence=0,
+        attributes=codec,
+    )
 
 
 def decode(key: bytes | None, value: bytes | None) -> CoordinatorRecord | None:
