@@ -100,7 +100,7 @@ class Disk(Protocol):
         """(total bytes, usable bytes) of the volume."""
 
     def lock(self, path: str) -> Callable[[], None] | None:
-        """Take a POSIX record lock that also excludes the JVM; returns the release, None if held elsewhere."""
+        """Take a POSIX record lock, which excludes the JVM too; the release, or None if held elsewhere."""
 
     def offload(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
         """Run blocking `work` off the loop, then `done` on the loop.

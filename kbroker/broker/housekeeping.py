@@ -106,6 +106,8 @@ class Housekeeping:
 
     def run_chores(self) -> None:
         """Remove files that are due and start writeback, off the loop."""
+        if self._directory.offline_because is not None:
+            self._services.replicas.on_storage_failure()
         chores = self._directory.take_chores(self._services.environment.clock.wall_ms())
         if not chores:
             return

@@ -94,20 +94,20 @@ class WaitingRoom:
         return pending
 
     def wake(self, keys: Iterable[Hashable]) -> None:
+        woken: dict[_Operation, None] = {}
         for key in keys:
-            operations = self._operations.get(key)
-            if operations is None:
+            woken.update(self._operations.get(key, {}))
+        # Once each, however many of its keys were woken.
+        for operation in woken:
+            if operation.pending.done:
                 continue
-            for operation in tuple(operations):
-                if operation.pending.done:
-                    continue
-                if operation.pending.abandoned:
-                    self._forget(operation)
-                    continue
-                value = _outcome(operation.attempt)
-                if value is not None:
-                    self._forget(operation)
-                    operation.pending.complete(value)
+            if operation.pending.abandoned:
+                self._forget(operation)
+                continue
+            value = _outcome(operation.attempt)
+            if value is not None:
+                self._forget(operation)
+                operation.pending.complete(value)
 
     def call_later(self, delay_ms: int, callback: Callable[[], None]) -> ScheduledCall:
         return self._schedule(delay_ms, callback)

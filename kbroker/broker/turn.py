@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kbroker.broker.pending import WaitingRoom
     from kbroker.environment import Environment
     from kbroker.log.flush import Flush
+    from kbroker.replication.partition import Partition
     from kbroker.replication.replica_manager import ReplicaManager
 
 
@@ -59,12 +60,14 @@ class GroupCommit:
     def start_if_due(self) -> None:
         if self._running:
             return
+        due = self._replicas.take_flush_due()
+        if due:
+            self._start(due)
+
+    def _start(self, due: list[Partition]) -> None:
         now_ms = self._environment.clock.wall_ms()
-        flushes = []
-        for partition in self._replicas.take_flush_due():
-            flush = partition.log.begin_flush(now_ms)
-            if flush is not None:
-                flushes.append((partition, flush))
+        begun = [(partition, partition.log.begin_flush(now_ms)) for partition in due]
+        flushes = [(partition, flush) for partition, flush in begun if flush is not None]
         if not flushes:
             return
         self._running = True

@@ -51,7 +51,7 @@ class Response(Protocol):
     def write(self, out: list[Part], version: int, /) -> None: ...
 
 
-class CloseConnection(Exception):  # noqa: N818 - it is an order, not an error
+class CloseConnection(Exception):
     """The only Kafka answer to this request is to close the connection; says why in one line."""
 
 
@@ -290,7 +290,7 @@ class RequestContext:
         self.services = services
 
     def endpoint_of(self, broker: BrokerImage) -> tuple[str, int] | None:
-        """Host and port of `broker` on the listener this request came in on; None if it lacks that listener."""
+        """Host and port of `broker` on the listener of this request; None if it lacks that listener."""
         connection = self.connection
         if broker.id == self.services.node_id:
             return connection.advertised or connection.local

@@ -50,7 +50,8 @@ async def served(world: World | None = None) -> AsyncIterator[Served]:
 
 
 async def read_answers(stream: trio.SocketStream, count: int) -> list[tuple[int, bytes]]:
-    data, found = b"", []
+    data = b""
+    found: list[tuple[int, bytes]] = []
     while len(found) < count:
         chunk = await stream.receive_some()
         assert chunk, "closed early"

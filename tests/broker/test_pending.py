@@ -14,11 +14,13 @@ def test_wakes_by_key_in_order_and_only_once() -> None:
     room = WaitingRoom(FakeClock())
     ready: set[str] = set()
     done: list[str] = []
-    for name in ("a", "b"):
-        pending = room.wait(
-            ["k1", "k2"], 100, lambda name=name: name if name in ready else None, lambda: "expired"
-        )
+
+    def wait(name: str) -> None:
+        pending = room.wait(["k1", "k2"], 100, lambda: name if name in ready else None, lambda: "expired")
         pending.on_done(done.append)
+
+    wait("a")
+    wait("b")
     room.wake(["k1"])
     assert done == []
     ready.update("ab")

@@ -12,7 +12,7 @@ from tests.end_to_end.process import BrokerProcess
 StartBroker = Callable[..., BrokerProcess]
 
 
-@pytest.fixture()
+@pytest.fixture
 def start_broker(tmp_path: Path) -> Iterator[StartBroker]:
     """Starts brokers on the test's own data directory (or another one)."""
     started: list[BrokerProcess] = []
