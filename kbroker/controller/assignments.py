@@ -26,9 +26,7 @@ def assigned(
     return _new_partition(state, replicas)
 
 
-def _check_assignment(
-    state: ClusterState, replicas: Sequence[int], replication_factor: int | None
-) -> None:
+def _check_assignment(state: ClusterState, replicas: Sequence[int], replication_factor: int | None) -> None:
     def bad(why: str) -> KafkaError:
         return KafkaError(INVALID_REPLICA_ASSIGNMENT, f"The manual partition assignment includes {why}")
 

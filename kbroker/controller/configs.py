@@ -55,7 +55,7 @@ SET, DELETE, APPEND, SUBTRACT = range(4)
 _OPERATIONS = ("SET", "DELETE", "APPEND", "SUBTRACT")
 
 _MIN_ISR = "min.insync.replicas"
-_MAX_VALUE_LENGTH = 32_767
+_MAX_VALUE_BYTES = 32_767
 
 
 def alter_configs(
@@ -82,19 +82,17 @@ def incremental_alter_configs(
         return {config.name: _operate(state, resource, config) for config in asked.configs}
 
     records, answers = _alter_all(state, request.resources, changes)
-    response = IncrementalAlterConfigsResponse(
-        responses=[IncrementalResponse(*answer) for answer in answers]
-    )
+    response = IncrementalAlterConfigsResponse(responses=[IncrementalResponse(*answer) for answer in answers])
     return ControllerResult([] if request.validate_only else records, response)
 
 
 def refuse_long_values(changes: Changes) -> None:
     """Raise KafkaError if no string of the protocol could hold one of them."""
-    if any(value is not None and len(value) > _MAX_VALUE_LENGTH for value in changes.values()):
+    if any(value is not None and len(value.encode()) > _MAX_VALUE_BYTES for value in changes.values()):
         raise KafkaError(
             errors.INVALID_CONFIG,
             "The configuration value cannot be added because it exceeds the maximum value size of "
-            f"{_MAX_VALUE_LENGTH} bytes.",
+            f"{_MAX_VALUE_BYTES} bytes.",
         )
 
 
@@ -216,9 +214,7 @@ def _check_broker(state: ClusterState, name: str) -> None:
     try:
         broker_id = int(name)
     except ValueError:
-        raise KafkaError(
-            errors.INVALID_REQUEST, "Unable to parse broker name as a base 10 number."
-        ) from None
+        raise KafkaError(errors.INVALID_REQUEST, "Unable to parse broker name as a base 10 number.") from None
     if broker_id < 0:
         raise KafkaError(errors.INVALID_REQUEST, "Invalid negative broker ID.")
     if broker_id != state.node_id and broker_id not in state.image.brokers:

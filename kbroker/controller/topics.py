@@ -138,9 +138,7 @@ class _TakenNames:
             raise KafkaError(TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
         other = self._colliding(name) if may_collide(name) else None
         if other is not None:
-            raise KafkaError(
-                INVALID_TOPIC_EXCEPTION, f"Topic '{name}' collides with existing topic: {other}"
-            )
+            raise KafkaError(INVALID_TOPIC_EXCEPTION, f"Topic '{name}' collides with existing topic: {other}")
 
     def _colliding(self, name: str) -> str | None:
         if self._unified is None:
@@ -242,9 +240,7 @@ def _automatic(state: ClusterState, topic: CreatableTopic) -> list[PartitionImag
             "Replication factor must be larger than 0, or -1 to use the default value.",
         )
     if count < _DEFAULT or count == 0:
-        raise KafkaError(
-            INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value."
-        )
+        raise KafkaError(INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value.")
     if factor == _DEFAULT:
         factor = state.config.int("default.replication.factor")
     if count == _DEFAULT:

@@ -86,7 +86,8 @@ class BrokerImage(NamedTuple):
     fenced: bool = True
     in_controlled_shutdown: bool = False
     directories: tuple[bytes, ...] = ()
-    cordoned_directories: tuple[bytes, ...] = ()
+    # Those that take no new partitions; None until the broker has said.
+    cordoned_directories: tuple[bytes, ...] | None = None
     is_migrating_zk_broker: bool = False
     # Offset of the RegisterBrokerRecord: a broker may be unfenced once it has replayed this.
     registration_offset: int = -1

@@ -1,4 +1,4 @@
-"""An image said again as records, in the versions its metadata.version allows.
+"""An image said again as records of its metadata.version.
 
 Replaying them into an empty image gives the same image. What an older
 metadata.version has no field for is left out, as Kafka does on a downgrade.
@@ -98,8 +98,8 @@ def register_broker_record(broker: BrokerImage, level: int) -> ApiMessageAndVers
     )
     if level >= IBP_3_7_IV2:
         record.log_dirs = list(broker.directories)
-    if level >= IBP_4_3_IV0:
-        record.cordoned_log_dirs = list(broker.cordoned_directories) or None
+    if level >= IBP_4_3_IV0 and broker.cordoned_directories is not None:
+        record.cordoned_log_dirs = list(broker.cordoned_directories)
     return ApiMessageAndVersion(record, register_broker_record_version(level))
 
 

@@ -70,11 +70,14 @@ def encode_record(record: ApiMessageAndVersion) -> bytes:
 def decode_record(value: bytes | memoryview) -> ApiMessageAndVersion:
     """Raises `DecodeError` on anything that isn't exactly one known record."""
     view = memoryview(value)
-    frame_version, position = read_uvarint(view, 0)
+    try:
+        frame_version, position = read_uvarint(view, 0)
+        record_type, position = read_uvarint(view, position)
+        version, position = read_uvarint(view, position)
+    except IndexError:
+        raise DecodeError("metadata record cut short in its frame") from None
     if frame_version != _FRAME_VERSION:
         raise DecodeError(f"metadata record with frame version {frame_version}")
-    record_type, position = read_uvarint(view, position)
-    version, position = read_uvarint(view, position)
     try:
         record_class = metadata_record_class(record_type)
     except KeyError:

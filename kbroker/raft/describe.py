@@ -25,9 +25,7 @@ def describe_quorum(quorum: Quorum, request: DescribeQuorumRequest, now_ms: int)
     """The one partition there is; error 3 for any other, 6 unless this member leads."""
     asked = [(topic.topic_name, [p.partition_index for p in topic.partitions]) for topic in request.topics]
     if asked != [(CLUSTER_METADATA_TOPIC, [0])]:
-        return DescribeQuorumResponse(
-            topics=[_unknown_topic(name, partitions) for name, partitions in asked]
-        )
+        return DescribeQuorumResponse(topics=[_unknown_topic(name, partitions) for name, partitions in asked])
     if not quorum.is_leader:
         partition = PartitionData(0, errors.NOT_LEADER_OR_FOLLOWER, leader_id=quorum.leader_id)
         partition.leader_epoch = quorum.epoch
