@@ -10,7 +10,7 @@ Nothing found here stops the start. Kafka: `LogLoader`.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from kbroker.environment import Disk
 from kbroker.log.checkpoints import decode_epochs
@@ -230,8 +230,19 @@ class LogLoader:
             self._check(segments, index, self._position_to_check_from(segments[index]))
             if index + 1 < len(segments):
                 segments[index].seal()
+                self._check_follows(segments, index)
             index += 1
         return segments[-1].next_offset()
+
+    def _check_follows(self, segments: list[Segment], index: int) -> None:
+        """A power loss can take the tail of one segment and leave the next: then that one goes too.
+
+        Only compaction makes honest gaps.
+        """
+        if self._config.compact or segments[index].next_offset() == segments[index + 1].base_offset:
+            return
+        logger.warning("%s ends before its successor begins", segments[index].path)
+        self._drop_behind(segments, index)
 
     def _check(self, segments: list[Segment], index: int, position: int) -> None:
         """Check CRCs of one segment from `position` on. What is damaged goes, with all that follows."""
@@ -243,13 +254,16 @@ class LogLoader:
             return
         where = f"{segment.path}: {damage} at position {segment.size}"
         logger.warning("%s, cut there; %d bytes dropped", where, size - segment.size)
-        # Newest first, durably, and only then the cut: a power loss must leave no gap.
+        self._drop_behind(segments, index)
+        segment.trim()
+
+    def _drop_behind(self, segments: list[Segment], index: int) -> None:
+        """Newest first, and durably before anything is cut: a power loss must leave no gap."""
         for later in reversed(segments[index + 1 :]):
             logger.warning("%s: %d bytes dropped, they follow damage", later.path, later.size)
             self._remove_segment(later)
         del segments[index + 1 :]
         self._disk.sync_directory(self._directory)
-        segment.trim()
 
     def _position_to_check_from(self, segment: Segment) -> int:
         """Where the recovery point lies; the segment's start where that can't be right."""
@@ -264,20 +278,25 @@ class LogLoader:
     # --- leader epochs
 
     def _load_epochs(self, segments: Segments, start_offset: int, end_offset: int) -> LeaderEpochs:
+        """The checkpoint's epochs; where it says nothing, those of the batches."""
         entries = None
         if EPOCHS_FILE in self._names:
             entries = decode_epochs(self._disk.read_bytes(self._path(EPOCHS_FILE)))
         if entries is None:
-            epochs = LeaderEpochs()
-            from_offset = start_offset
+            entries, known_until = [], start_offset
         else:
-            epochs = LeaderEpochs(entries)
-            epochs.truncate_from_end(end_offset)
-            from_offset = end_offset if self._clean else self._recovery_point
-        for header in _epoch_changes(segments, from_offset, end_offset):
-            if header.partition_leader_epoch > epochs.latest_epoch:
-                epochs.assign(header.partition_leader_epoch, header.base_offset)
+            known_until = end_offset if self._clean else self._recovery_point
+        epochs = LeaderEpochs()
+        # The log start may be lower than when the epochs were written down.
+        known_from = entries[0][1] if entries else start_offset
+        _learn_epochs(epochs, segments, start_offset, known_from)
+        for epoch, epoch_start in entries:
+            if epoch > epochs.latest_epoch:
+                epochs.assign(epoch, epoch_start)
+        epochs.truncate_from_end(end_offset)
+        _learn_epochs(epochs, segments, max(known_until, start_offset), end_offset)
         epochs.truncate_from_start(start_offset)
+        epochs.dirty = epochs.entries != entries
         return epochs
 
     # --- producers
@@ -334,25 +353,31 @@ def _offset_of(name: str) -> int:
     return int(stem) if stem.isdecimal() and len(stem) == 20 else -1
 
 
-def _epoch_changes(segments: Segments, from_offset: int, end_offset: int) -> Iterator[BatchHeader]:
-    """Batches that may open a leader epoch: all of a segment, unless it begins and ends in the same one."""
+def _learn_epochs(epochs: LeaderEpochs, segments: Segments, from_offset: int, end_offset: int) -> None:
+    """Add the leader epochs that begin in [from_offset, end_offset)."""
     if from_offset >= end_offset:
         return
-    following = [*list(segments)[1:], None]
-    for segment, after in zip(segments, following, strict=True):
-        if segment.size == 0 or (after is not None and after.base_offset <= from_offset):
-            continue
+    for segment in segments.from_floor(from_offset):
         try:
-            for index, (_, header) in enumerate(segment.batches_from(segment.position_of(from_offset))):
-                yield header
-                if index == 0 and after is not None and after.size and _opens_in(after, header):
+            for position, header in segment.batches_from(segment.position_of(from_offset)):
+                if header.base_offset >= end_offset:
+                    return
+                if header.partition_leader_epoch > epochs.latest_epoch:
+                    epochs.assign(header.partition_leader_epoch, header.base_offset)
+                if position == 0 and _opens_in_same_epoch(segments.after(segment), header):
                     break
         except DamagedBatch as damage:
             logger.warning("%s: %s", segment.path, damage)
 
 
-def _opens_in(segment: Segment, header: BatchHeader) -> bool:
-    return segment.header_at(0).partition_leader_epoch == header.partition_leader_epoch
+def _opens_in_same_epoch(segment: Segment | None, header: BatchHeader) -> bool:
+    """Whether nothing changes between `header`, which opens a segment, and the next segment."""
+    if segment is None or segment.size == 0:
+        return False
+    try:
+        return segment.header_at(0).partition_leader_epoch == header.partition_leader_epoch
+    except DamagedBatch:
+        return False
 
 
 def replay_producers(segments: Segments, states: ProducerStates, end_offset: int) -> None:
