@@ -154,3 +154,24 @@ def test_what_can_not_be_described(services: Services, kind: int, name: str, cod
 @pytest.mark.parametrize("kind", [-1, 0, 1, 3, 64])
 def test_an_unknown_type_spoils_the_request(services: Services, kind: int) -> None:
     assert [result.error_code for result in ask(services, (TOPIC, "a"), (kind, "x"))] == [42, 42]
+
+
+def test_equal_resources_share_their_description(services: Services) -> None:
+    response = handle(services, *[(GROUP, f"g{number}") for number in range(100)], (TOPIC, "a"), (TOPIC, "a"))
+    groups = {id(result.configs) for result in response[:100]}
+    topics = {id(result.configs) for result in response[100:]}
+    assert (len(groups), len(topics)) == (1, 1)
+
+
+def test_an_answer_has_a_limit(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(describe_configs, "_MAX_ANSWER_BYTES", 20_000)
+    results = handle(services, *[(BROKER, "1")] * 3, (TOPIC, "a"))
+    assert [result.error_code for result in results] == [0, 42, 42, 0]
+
+
+def handle(services: Services, *resources: tuple[int, str]) -> list[Any]:
+    asked = [DescribeConfigsResource(kind, name, None) for kind, name in resources]
+    results: list[Any] = describe_configs.handle(
+        DescribeConfigsRequest(asked), cluster.context(services, 32, 4)
+    ).results
+    return results
