@@ -14,6 +14,7 @@ from compat import client as clients
 from compat import results
 from compat.brokers import Broker, BrokerFailed, BrokerProcess, ForeignBroker, broker_of
 from compat.kafka import artifacts
+from compat.kafka.artifacts import ArtifactsFailed
 from compat.programs import Program, ProgramFailed, Verdict
 from compat.results import ClientResults, Result
 from compat.scenarios import ONLY_ON, SCENARIOS, deadline_s
@@ -67,20 +68,23 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, folder: Path) -> int:
     outcomes: dict[str, ClientResults] = {}
-    skipped = 0
+    unrunnable: list[str] = []
     with _broker(options, folder) as broker:
         for name in options.client or clients.names():
             client = clients.load(name)
             if reason := client.missing():
                 print(f"{name}: skipped: {reason}")
-                skipped += 1
                 continue
-            outcomes[name] = _run_client(name, client, broker, options.scenario, folder)
+            try:
+                outcomes[name] = _run_client(name, client, broker, options.scenario, folder)
+            except (ArtifactsFailed, ProgramFailed) as error:
+                print(f"{name}: can not be run: {error}")
+                unrunnable.append(name)
     if outcomes:
         print(results.terminal_table(outcomes))
     if not options.scenario and not options.bootstrap:
         results.save(options.broker, outcomes)
-    return 0 if all(outcome.good() for outcome in outcomes.values()) else 1
+    return 0 if all(outcome.good() for outcome in outcomes.values()) and not unrunnable else 1
 
 
 @contextlib.contextmanager

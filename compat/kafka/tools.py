@@ -42,5 +42,7 @@ def run(main_class: str, *arguments: str | Path, text: str = "", timeout_s: floa
         command(main_class, *arguments), input=text, capture_output=True, text=True, timeout=timeout_s
     )
     if done.returncode != 0:
-        raise ToolFailed(f"{main_class.rsplit('.', 1)[1]} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        raise ToolFailed(
+            f"{main_class.rsplit('.', 1)[1]} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+        )
     return done.stdout
