@@ -1,4 +1,4 @@
-"""The cluster as one client sees it: through the listener it came in on.
+"""The cluster as one client sees it: through its own listener.
 
 Built once per request, so that a request over ten thousand partitions asks
 who is alive once and not ten thousand times. Kafka: `KRaftMetadataCache`.

@@ -1,4 +1,4 @@
-"""DescribeConfigs (32): every setting of a resource, its source and its synonyms.
+"""DescribeConfigs (32): every setting, its source and its synonyms.
 
 A few bytes of request ask for kilobytes of answer, so two things keep it in
 bounds: resources whose own configs are equal share one description, and what

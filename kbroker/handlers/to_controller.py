@@ -1,4 +1,4 @@
-"""Requests that the controller decides: submitted, or refused as a whole."""
+"""Requests that the controller decides: submitted, or refused."""
 
 from __future__ import annotations
 

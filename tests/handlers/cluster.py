@@ -1,4 +1,4 @@
-"""Clusters made by hand, and requests through a handler of one of their brokers."""
+"""Clusters made by hand, and requests to one of their brokers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AlterConfigs and IncrementalAlterConfigs: what the broker settles, what the controller does."""
+"""Changes of configs: what the broker settles, what the controller."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""DescribeConfigs: every kind of resource, its sources and its refusals."""
+"""DescribeConfigs: every kind of resource, its sources, its refusals."""
 
 from typing import Any
 

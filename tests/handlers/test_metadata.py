@@ -1,4 +1,4 @@
-"""Metadata: all topics, some topics, ids, unknown ones, and every version's traps."""
+"""Metadata: by name, by id, all; and every version's traps."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""CreateTopics, DeleteTopics, CreatePartitions through their handlers to a real controller."""
+"""Topics created, deleted and widened, by a real controller."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Valid requests that lead deep into the handlers: they name what exists."""
+"""Valid requests that lead deep: they name what exists."""
 
 from __future__ import annotations
 

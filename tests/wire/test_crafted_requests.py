@@ -1,4 +1,6 @@
-"""Requests that lie about their sizes: little memory, no defect, nobody else disturbed.
+"""Requests that lie about their sizes, through a whole broker.
+
+Little memory, no defect, nobody else disturbed.
 
 Every length, count, number of tagged fields and tagged size of every API and
 version at extreme values; headers full of tags; frames that never come. (The

@@ -1,4 +1,4 @@
-"""Random requests, whole and damaged, through the connection into the handlers and back.
+"""Random requests, whole and damaged, through a whole broker.
 
 Whatever comes: an answer of the right shape, silence while something waits, or
 a closed connection with a reason. Never a defect, never another client's loss.

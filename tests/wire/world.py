@@ -1,4 +1,4 @@
-"""A whole broker without sockets: bytes in, bytes out, on a disk in memory.
+"""A whole broker without sockets or files: bytes in, bytes out.
 
 Wired as `broker.broker` wires it, with time that stands still and random
 numbers from a seed. Whatever goes wrong inside lands in `defects`.
