@@ -87,7 +87,7 @@ def first_answer_s(
             return time.monotonic() - started_at_s
         if not alive():
             raise ConnectionError("the broker ended before it answered")
-        time.sleep(0.002)
+        time.sleep(0.005)
     raise TimeoutError(f"{host}:{port} answered no Metadata within {timeout_s:.0f} s")
 
 

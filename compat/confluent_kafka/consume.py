@@ -71,9 +71,9 @@ def consume_timestamp(context: Context) -> None:
     client = consumer(context)
 
     def offset_at(timestamp_ms: int, partition: int = 0) -> int:
-        return client.offsets_for_times([TopicPartition(topic, partition, timestamp_ms)], timeout=10)[
-            0
-        ].offset
+        found = client.offsets_for_times([TopicPartition(topic, partition, timestamp_ms)], timeout=10)
+        offset: int = found[0].offset
+        return offset
 
     equal(offset_at(NOW_MS + 40_000), 40, "the exact time")
     equal(offset_at(NOW_MS + 40_001), 41, "between two records")

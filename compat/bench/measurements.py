@@ -1,0 +1,132 @@
+"""What is measured: start, memory, CPU per GB."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from compat.bench.load import Load, cpu_s, resident_mb
+from compat.bench.report import Row
+from compat.brokers import BrokerProcess, broker_of
+
+GB: Final = 1_000_000_000
+IDLE_S: Final = 5.0
+
+
+def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
+    """Spawn to the first answered Metadata that names a broker."""
+    # Apache Kafka's directory is formatted beforehand, which is not counted.
+    rows = [
+        Row("first start to first answered Metadata", "s"),
+        Row("start after a clean stop", "s"),
+        Row("start after kill -9", "s"),
+        Row("start after kill -9 with 0.25 GB not flushed", "s"),
+    ]
+    for kind in _turns(kinds, rounds):
+        with _directory(folder / "startup") as directory:
+            broker = broker_of(kind, directory)
+            broker.start_timeout_s = 120.0
+            with _ended(broker):
+                rows[0].add(kind, broker.measured_start())
+                broker.stop()
+                rows[1].add(kind, broker.measured_start())
+                broker.kill()
+                rows[2].add(kind, broker.measured_start())
+                load = Load(broker, "load")
+                load.produce(GB // 4)
+                load.close()
+                broker.kill()
+                rows[3].add(kind, broker.measured_start())
+    return rows
+
+
+def memory(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
+    """Resident memory when nobody has asked for anything."""
+    row = Row("resident memory, idle", "MB")
+    for kind in _turns(kinds, rounds):
+        with _directory(folder / "memory") as directory:
+            broker = broker_of(kind, directory)
+            with _ended(broker):
+                broker.start()
+                time.sleep(IDLE_S)
+                row.add(kind, resident_mb(broker.pid))
+    return [row]
+
+
+def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
+    """CPU of the broker process per GB of 100 KiB batches, one partition, acks=1."""
+    produced = Row("CPU per GB produced in 100 KiB batches", "s")
+    consumed = Row("CPU per GB consumed in 100 KiB batches", "s")
+    produced_rate = Row("produced in 100 KiB batches, one client thread", "MB/s")
+    consumed_rate = Row("consumed in 100 KiB batches, one client thread", "MB/s")
+    resident = Row("resident memory after that", "MB")
+    with _directory(folder / "cpu") as directory:
+        brokers = {kind: broker_of(kind, directory / kind) for kind in kinds}
+        try:
+            for broker in brokers.values():
+                broker.start()
+                _load(broker, "warm-up")
+            for number, kind in enumerate(_turns(kinds, rounds)):
+                produce, consume = _load(brokers[kind], f"round-{number}")
+                for cpu_row, rate_row, (cpu_seconds, seconds) in (
+                    (produced, produced_rate, produce),
+                    (consumed, consumed_rate, consume),
+                ):
+                    cpu_row.add(kind, cpu_seconds)
+                    rate_row.add(kind, 1000 / seconds)
+            for kind, broker in brokers.items():
+                resident.add(kind, resident_mb(broker.pid))
+        finally:
+            for broker in brokers.values():
+                broker.kill()
+    return [produced, consumed, produced_rate, consumed_rate, resident]
+
+
+MEASUREMENTS: Final[dict[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
+    "startup": startup,
+    "memory": memory,
+    "cpu": cpu,
+}
+
+
+def _load(broker: BrokerProcess, topic: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(CPU seconds, seconds) per GB produced, and consumed."""
+    load = Load(broker, topic)
+    try:
+        return _measured(broker, load.produce), _measured(broker, load.fetch)
+    finally:
+        load.close()
+
+
+def _measured(broker: BrokerProcess, work: Callable[[int], int]) -> tuple[float, float]:
+    started_s, cpu_before_s = time.monotonic(), cpu_s(broker.pid)
+    done_bytes = work(GB)
+    return (
+        (cpu_s(broker.pid) - cpu_before_s) * GB / done_bytes,
+        (time.monotonic() - started_s) * GB / done_bytes,
+    )
+
+
+def _turns(kinds: Sequence[str], rounds: int) -> Iterator[str]:
+    """A B, B A, A B, …"""
+    for number in range(rounds):
+        yield from kinds if number % 2 == 0 else reversed(kinds)
+
+
+@contextmanager
+def _directory(path: Path) -> Iterator[Path]:
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@contextmanager
+def _ended(broker: BrokerProcess) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        broker.kill()
