@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kbroker.controller.producer_ids import BLOCK_SIZE
 from kbroker.handlers.context import Pending
+from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.allocate_producer_ids_request import AllocateProducerIdsRequest
 
 if TYPE_CHECKING:
@@ -56,9 +57,15 @@ class BlockProducerIds:
             return
         self._requested = True
         request = AllocateProducerIdsRequest(self._node_id, self._metadata.broker_epoch)
-        self._metadata.submit(
-            lambda controller, now_ms: controller.allocate_producer_ids(request, now_ms)
-        ).on_done(self._on_block)
+        try:
+            answer = self._metadata.submit(
+                lambda controller, now_ms: controller.allocate_producer_ids(request, now_ms)
+            )
+        except KafkaError:
+            # The metadata's disk is gone, and with it the broker.
+            self._waiting.clear()
+            raise
+        answer.on_done(self._on_block)
 
     def _on_block(self, response: AllocateProducerIdsResponse) -> None:
         self._requested = False
