@@ -65,12 +65,21 @@ _SETTLE_AFTER_S = 0.3
 
 def run(config: Config) -> int:
     """Run a broker until it is told to stop; the exit code."""
+    _allow_many_files()
     try:
         trio.run(_run_until_signal, config)
     except (BindError, LogDirectoryError, DeclaredTopicError) as error:
         print(f"kbroker: {str(error).rstrip('.')}.", file=sys.stderr)
         return EXIT_FAILED
     return 0
+
+
+def _allow_many_files() -> None:
+    """Each partition and each client is an open file: take all that we may have, as the JVM does."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _run_until_signal(config: Config) -> None:

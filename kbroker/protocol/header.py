@@ -65,10 +65,8 @@ def read_request_header(buffer: memoryview) -> tuple[RequestHeader, int]:
         position += length
         if position > len(buffer):
             raise DecodeError("the client id is longer than the request")
-        try:
-            client_id = str(buffer[10:position], "utf-8")
-        except UnicodeDecodeError:
-            raise DecodeError("the client id is not UTF-8") from None
+        # Only a label: as in Kafka, one that is not UTF-8 locks nobody out.
+        client_id = str(buffer[10:position], "utf-8", "replace")
     if api_version >= _FLEXIBLE_FROM.get(api_key, _NEVER):
         position = _skip_tags(buffer, position)
     return RequestHeader(api_key, api_version, correlation_id, client_id), position

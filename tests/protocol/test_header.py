@@ -52,7 +52,6 @@ def test_an_unknown_api_ends_behind_the_client_id() -> None:
         "",
         "001200030000000100",  # no length
         "0012000300000001000261",  # client id cut
-        "00120003000000010002ff61",  # not UTF-8
         "001200030000000100016101",  # one tag, not there
         "0012000300000001000161ff7f",  # very many tags
         "0012000300000001000161020505",  # a tag without its value
@@ -85,3 +84,8 @@ def test_response_header(api_key: int) -> None:
         # ApiVersions: a client that asks for too new a version must be able to read the answer.
         expected = 0 if api_key == 18 else header_version(api_key, version) - 1
         assert out == [encode(ResponseHeader(258), expected)]
+
+
+def test_a_client_id_that_is_not_utf8_is_only_a_label() -> None:
+    header, _ = read_request_header(memoryview(bytes.fromhex("00120000000000010002ff61")))
+    assert header.client_id == "\ufffda"
