@@ -31,6 +31,7 @@ from typing import Final
 from compat.brokers import ROOT, Broker, BrokerFailed, Refused
 
 START_TIMEOUT_S: Final = 60.0
+CLOSE_TIMEOUT_S: Final = 2.0
 VERDICTS: Final = frozenset({"passed", "failed", "skipped"})
 
 
@@ -87,16 +88,19 @@ class Program:
 
     def close(self) -> None:
         """End the program and everything it started."""
+        if self._log.closed:
+            return
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with contextlib.suppress(OSError):
-            assert self._process.stdin is not None
             self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(5.0)
-        # Also when it has ended: children may have outlived it.
+        self._reader.join(CLOSE_TIMEOUT_S)
+        # Also when it has ended by itself: children may have outlived it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._reader.join(5.0)
+        self._reader.join()
+        self._process.stdout.close()
         self._log.close()
 
     def _read(self) -> None:

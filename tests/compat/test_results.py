@@ -1,0 +1,46 @@
+"""Results are kept per client and broker, and the table is made from them."""
+
+from pathlib import Path
+
+from compat import client, results
+from compat.results import ClientResults, Result
+from compat.scenarios import SCENARIOS
+
+
+def client_results(**outcomes: str) -> ClientResults:
+    return ClientResults(
+        "A client", "1.0", {name: Result(outcome, "why", 1.5) for name, outcome in outcomes.items()}
+    )
+
+
+def test_a_run_replaces_only_its_own_clients(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    results.save("kbroker", {"a": client_results(seek="failed"), "b": client_results(seek="passed")}, file)
+    results.save("kafka", {"a": client_results(seek="passed")}, file)
+    results.save("kbroker", {"a": client_results(admin="passed")}, file)
+    kept = results.load("kbroker", file)
+    assert list(kept["a"].scenarios) == ["admin"]
+    assert kept["b"].scenarios["seek"] == Result("passed", "why")
+    assert results.load("kafka", file)["a"].count("passed") == 1
+
+
+def test_only_what_was_not_allowed_spoils_a_run() -> None:
+    assert client_results(seek="passed", admin="skipped", headers="allowed").good()
+    assert not client_results(seek="failed").good()
+    assert not client_results(seek="stale").good()
+
+
+def test_the_table_names_what_did_not_plainly_pass() -> None:
+    table = results.readme_table({"a": client_results(seek="passed", admin="skipped", headers="allowed")})
+    assert "| A client | 1.0 | 1 of 2 | admin: why; headers: why |" in table.splitlines()
+
+
+def test_every_client_folder_can_be_loaded_and_allows_only_known_scenarios() -> None:
+    names = client.names()
+    assert {"confluent_kafka", "java", "kafka_tools", "kcat"} <= set(names)
+    assert names[-1] == "kafka_tools"
+    for name in names:
+        assert client.load(name).title
+        assert (client.FOLDER / name / "README.md").exists()
+        for kind in ("kbroker", "kafka"):
+            assert client.allowed_failures(name, kind).keys() <= SCENARIOS.keys()
