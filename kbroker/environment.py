@@ -96,6 +96,12 @@ class Disk(Protocol):
 
     def sync_directory(self, path: str) -> None: ...
 
+    def sync_all(self, path: str) -> None:
+        """Make all below the locked directory `path` durable: one call instead of one per file.
+
+        OSError also for a write-out that failed since the lock was taken.
+        """
+
     def space(self, path: str) -> tuple[int, int]:
         """(total bytes, usable bytes) of the volume."""
 

@@ -121,22 +121,32 @@ def _sync_file_range(fd: int, position: int, length: int) -> None:
         function(fd, ctypes.c_int64(position), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
 
 
+def _sync_volume(fd: int) -> None:
+    """Sync the file system that holds `fd`; all of them where only that can be had."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    function = getattr(libc, "syncfs", None)
+    if function is None:
+        os.sync()
+    elif function(fd) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
 class OsDisk:
     """The operating system's file system."""
 
     def __init__(self, offload: Offload) -> None:
         self._offload = offload
+        # Directory → descriptor of its lock file. Linux tells a descriptor of
+        # write errors on its volume since it was opened.
+        self._locks: dict[str, int] = {}
 
     def open(self, path: str, *, create: bool = False) -> OsFile:
         return OsFile(path, create)
 
     def read_bytes(self, path: str) -> bytes:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            with os.fdopen(fd, "rb", buffering=0, closefd=False) as file:
-                return file.read()
-        finally:
-            os.close(fd)
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
 
     def write_atomically(self, path: str, data: bytes) -> None:
         temporary = f"{path}.tmp"
@@ -185,6 +195,9 @@ class OsDisk:
         finally:
             os.close(fd)
 
+    def sync_all(self, path: str) -> None:
+        _sync_volume(self._locks[path])
+
     def space(self, path: str) -> tuple[int, int]:
         facts = os.statvfs(path)
         return facts.f_blocks * facts.f_frsize, facts.f_bavail * facts.f_frsize
@@ -198,7 +211,9 @@ class OsDisk:
         except (BlockingIOError, PermissionError):
             os.close(fd)
             return None
-        return lambda: os.close(fd)
+        directory = os.path.dirname(path)
+        self._locks[directory] = fd
+        return lambda: os.close(self._locks.pop(directory))
 
     def offload(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
         self._offload(work, done)

@@ -30,6 +30,7 @@ from kbroker.log.checkpoints import (
 from kbroker.log.config import LogConfig
 from kbroker.log.partition_log import PARTITION_METADATA, PartitionLog
 from kbroker.log.recovery import LogLoader
+from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import METADATA_TOPIC_ID, uuid_to_text
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ METADATA_TOPIC = "__cluster_metadata"
 _DELETE_SUFFIX = "-delete"
 _ASIDE_SUFFIXES = ("-delete", "-future", "-stray")
 _MAX_NAME = 255
+# Up to here a clean stop syncs log by log, behind it the whole volume.
+_MAX_SINGLE_FLUSHES = 16
 # Versions of meta.properties that Apache Kafka 4 writes.
 _META_VERSION = "1"
 
@@ -278,7 +281,7 @@ class LogDirectory:
         self._flush_requests.pop(log, None)
         for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
             checkpoint.pop(key, None)
-        log.close(clean=False)
+        log.close()
         return self._rename_aside(f"{log.topic}-{log.partition}", suffix)
 
     def _rename_aside(self, name: str, suffix: str) -> str:
@@ -361,21 +364,36 @@ class LogDirectory:
 
     def close(self, *, clean: bool, broker_epoch: int = -1) -> None:
         """Release everything. Only a clean close of a healthy directory leaves the marker."""
-        now_ms = self._environment.clock.wall_ms()
-        clean = clean and self._begun and self.offline_because is None
+        logs = [*self.logs.values(), *self._metadata_logs]
         try:
-            for log in (*self.logs.values(), *self._metadata_logs):
-                log.close(clean=clean, now_ms=now_ms)
-            if clean:
-                self.checkpoint_recovery_points()
-                self.checkpoint_high_watermarks()
-                self.checkpoint_log_starts()
-                if self.offline_because is None:
-                    self._disk.write_atomically(
-                        f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(broker_epoch)
-                    )
+            if clean and self._begun and self.offline_because is None:
+                self._close_cleanly(logs, broker_epoch)
+        except (OSError, KafkaError) as error:
+            logger.error("%s was not closed cleanly, the next start will check it: %s", self.path, error)
         finally:
+            for log in logs:
+                log.close()
             self._unlock()
+
+    def _close_cleanly(self, logs: list[PartitionLog], broker_epoch: int) -> None:
+        now_ms = self._environment.clock.wall_ms()
+        unflushed = [log for log in logs if not log.is_flushed]
+        one_by_one = len(unflushed) <= _MAX_SINGLE_FLUSHES
+        if one_by_one:
+            for log in unflushed:
+                log.flush(now_ms)
+        for log in logs:
+            log.write_closing_state()
+        if not one_by_one:
+            # A flush of its own for each log would take milliseconds each.
+            self._disk.sync_all(self.path)
+            for log in unflushed:
+                log.mark_flushed()
+        self.checkpoint_recovery_points()
+        self.checkpoint_high_watermarks()
+        self.checkpoint_log_starts()
+        if self.offline_because is None:
+            self._disk.write_atomically(f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(broker_epoch))
 
 
 def parse_directory_name(name: str) -> TopicPartition | None:

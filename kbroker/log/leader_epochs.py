@@ -10,23 +10,35 @@ Kafka: `LeaderEpochFileCache`.
 from bisect import bisect_right
 from collections.abc import Sequence
 
+# (epoch, start offset)
+Entry = tuple[int, int]
+
 UNDEFINED_EPOCH = -1
 UNDEFINED_OFFSET = -1
 
 
 class LeaderEpochs:
-    """The (epoch, start offset) entries of one log; `dirty` until someone has written them down."""
+    """The (epoch, start offset) entries of one log, and those that are written down."""
 
-    __slots__ = ("_epochs", "_starts", "dirty")
+    __slots__ = ("_epochs", "_starts", "saved")
 
-    def __init__(self, entries: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(self, entries: Sequence[Entry] = ()) -> None:
         self._epochs = [epoch for epoch, _ in entries]
         self._starts = [start_offset for _, start_offset in entries]
-        self.dirty = False
+        self.saved: Sequence[Entry] = entries
 
     @property
-    def entries(self) -> list[tuple[int, int]]:
+    def entries(self) -> list[Entry]:
         return list(zip(self._epochs, self._starts, strict=True))
+
+    def unsaved(self, log_end_offset: int) -> list[Entry] | None:
+        """All entries, if they differ from what is written down.
+
+        An epoch that has no record yet need not survive: its leader would
+        assign it again.
+        """
+        entries = [entry for entry in self.entries if entry[1] < log_end_offset]
+        return None if entries == self.saved else entries
 
     @property
     def latest_epoch(self) -> int:
@@ -46,7 +58,6 @@ class LeaderEpochs:
             self._starts.pop()
         self._epochs.append(epoch)
         self._starts.append(start_offset)
-        self.dirty = True
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
         """The largest epoch up to `epoch` and where it ends, as OffsetForLeaderEpoch answers."""
@@ -68,7 +79,6 @@ class LeaderEpochs:
         while self._starts and self._starts[-1] >= end_offset:
             self._epochs.pop()
             self._starts.pop()
-            self.dirty = True
 
     def truncate_from_start(self, start_offset: int) -> None:
         """Forget the epochs that end before `start_offset`; the one it lies in begins there now."""
@@ -77,9 +87,7 @@ class LeaderEpochs:
             return
         del self._epochs[:index], self._starts[:index]
         self._starts[0] = start_offset
-        self.dirty = True
 
     def clear(self) -> None:
-        self.dirty = self.dirty or bool(self._epochs)
         self._epochs.clear()
         self._starts.clear()

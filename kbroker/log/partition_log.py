@@ -63,7 +63,8 @@ PARTITION_METADATA = "partition.metadata"
 _RECENT_APPENDS = 32
 # How much is written before the kernel is asked to start writing it out.
 _WRITEBACK_BYTES = 16 * 1024 * 1024
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+# Errors that pass: nothing is wrong with the disk.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 
 
 class AppendOrigin(Enum):
@@ -435,7 +436,7 @@ class PartitionLog:
 
     def _write_snapshot(self, offset: int) -> None:
         """Save the producers at `offset`; CRC'd, so that it need not be written atomically."""
-        if self._snapshots and self._snapshots[-1] >= offset:
+        if offset <= (self._snapshots[-1] if self._snapshots else 0):
             return
         self._disk.remove(self._snapshot_path(offset))
         file = self._disk.open(self._snapshot_path(offset), create=True)
@@ -455,9 +456,7 @@ class PartitionLog:
 
     def begin_flush(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
-        names_durable = self.is_empty or not (self._names_changed or self._is_new)
-        nothing_to_do = names_durable and self.flushed_offset == self.log_end_offset
-        if nothing_to_do or self.offline or self._flushing:
+        if self.is_flushed or self.offline or self._flushing:
             return None
         self._flushing = True
         self._last_flush_ms = now_ms
@@ -472,9 +471,10 @@ class PartitionLog:
             paths.append(f"{self.directory}/{PARTITION_METADATA}")
             directories += [self.directory, self.directory.rpartition("/")[0]]
         epochs = None
-        if self.leader_epochs.dirty:
-            epochs = (f"{self.directory}/{EPOCHS_FILE}", encode_epochs(self.leader_epochs.entries))
-            self.leader_epochs.dirty = False
+        entries = self.leader_epochs.unsaved(self.log_end_offset)
+        if entries is not None:
+            epochs = (f"{self.directory}/{EPOCHS_FILE}", encode_epochs(entries))
+            self.leader_epochs.saved = entries
         self._names_changed = self._is_new = False
         return Flush(
             self._disk,
@@ -515,23 +515,41 @@ class PartitionLog:
             raise _storage_error(str(error)) from error
         flush.done(None)
 
-    def close(self, *, clean: bool, now_ms: int = 0) -> None:
-        """Release the files; `clean` writes all that a start would otherwise rebuild."""
-        if clean and not self.offline:
-            self._flushing = False
-            self.flush(now_ms)
-            self._segments.active.seal()
-            self._write_snapshot(self.log_end_offset)
-            self._write_epochs()
+    @property
+    def is_flushed(self) -> bool:
+        """Whether a flush would have nothing to do."""
+        names_durable = self.is_empty or not (self._names_changed or self._is_new)
+        return names_durable and self.flushed_offset == self.log_end_offset
+
+    def mark_flushed(self) -> None:
+        """Somebody has made the whole volume durable."""
+        self.flushed_offset = self.log_end_offset
+        self._names_changed = self._is_new = False
+
+    def write_closing_state(self) -> None:
+        """Write all that a start would otherwise rebuild. Unsynced: many logs are synced at once."""
+        self._segments.active.seal()
+        self._write_snapshot(self.log_end_offset)
+        entries = self.leader_epochs.unsaved(self.log_end_offset)
+        if entries is not None:
+            path = f"{self.directory}/{EPOCHS_FILE}"
+            file = self._disk.open(f"{path}.tmp", create=True)
+            file.truncate(0)
+            file.append(encode_epochs(entries))
+            file.close()
+            self._disk.rename(f"{path}.tmp", path)
+            self.leader_epochs.saved = entries
+
+    def close(self) -> None:
+        """Release the files."""
         for segment in self._segments:
             segment.close()
 
     def _write_epochs(self) -> None:
-        if self.leader_epochs.dirty:
-            self._disk.write_atomically(
-                f"{self.directory}/{EPOCHS_FILE}", encode_epochs(self.leader_epochs.entries)
-            )
-            self.leader_epochs.dirty = False
+        entries = self.leader_epochs.unsaved(self.log_end_offset)
+        if entries is not None:
+            self._disk.write_atomically(f"{self.directory}/{EPOCHS_FILE}", encode_epochs(entries))
+            self.leader_epochs.saved = entries
 
     # --- failures
 
@@ -540,15 +558,20 @@ class PartitionLog:
             raise _storage_error(f"The log directory of {self.topic}-{self.partition} is offline")
 
     def _write_failed(self, error: OSError) -> KafkaError:
-        """A full disk refuses this write and nothing else; any other error takes the directory offline."""
+        """A full disk or descriptor table refuses this write and no more; other errors end the directory."""
         logger.error("%s-%d: write failed: %s", self.topic, self.partition, error)
         try:
             self._segments.active.trim()
         except OSError as second:
             self._fail(second)
         else:
-            if error.errno not in _NO_SPACE:
+            if error.errno not in _REFUSALS:
                 self._fail(error)
+        return _storage_error(str(error))
+
+    def _read_failed(self, error: OSError) -> KafkaError:
+        """What can't be read takes nobody else down."""
+        logger.error("%s-%d: read failed: %s", self.topic, self.partition, error)
         return _storage_error(str(error))
 
     def _fail(self, error: OSError) -> None:
@@ -567,9 +590,18 @@ class PartitionLog:
             )
         if offset >= upper_offset:
             return Read([], 0)
-        return read_region(
-            self._segments, self._recent, offset, max_bytes, upper_offset, self.log_end_offset, at_least_one
-        )
+        try:
+            return read_region(
+                self._segments,
+                self._recent,
+                offset,
+                max_bytes,
+                upper_offset,
+                self.log_end_offset,
+                at_least_one,
+            )
+        except OSError as error:
+            raise self._read_failed(error) from error
 
     def iterate_batches(
         self, from_offset: int, end_offset: int | None = None
@@ -592,14 +624,19 @@ class PartitionLog:
     def offset_for_timestamp(self, timestamp: int) -> TimestampedOffset | None:
         """(offset, timestamp, leader epoch) of the first record at or after `timestamp`."""
         self._check_online()
-        return offset_for_timestamp(
-            self._segments, timestamp, self.log_start_offset, self.config.rules.max_decompressed_bytes
-        )
+        limit = self.config.rules.max_decompressed_bytes
+        try:
+            return offset_for_timestamp(self._segments, timestamp, self.log_start_offset, limit)
+        except OSError as error:
+            raise self._read_failed(error) from error
 
     def max_timestamp_offset(self) -> TimestampedOffset | None:
         """The first record with the largest timestamp; None in an empty log."""
         self._check_online()
-        return max_timestamp_offset(self._segments, self.config.rules.max_decompressed_bytes)
+        try:
+            return max_timestamp_offset(self._segments, self.config.rules.max_decompressed_bytes)
+        except OSError as error:
+            raise self._read_failed(error) from error
 
     # --- deleting and truncating
 

@@ -107,6 +107,9 @@ class LogLoader:
         epochs = self._load_epochs(segments, start_offset, end_offset)
         snapshots = self._snapshot_offsets(segments, end_offset)
         producers = self._load_producers(segments, snapshots, start_offset, end_offset)
+        for segment in segments:
+            # A descriptor each would be many; most are not needed soon.
+            segment.close()
         return LoadedLog(segments, epochs, producers, snapshots, start_offset, end_offset)
 
     # --- files left by an interrupted stop
@@ -162,7 +165,7 @@ class LogLoader:
         )
         if not bases:
             start = self._log_start_offset
-            return Segments([self._new_segment(start)]), start
+            return Segments([self._new_segment(start, is_made=start > 0)]), start
         segments = [self._segment(base) for base in bases]
         for segment in segments[:-1]:
             if f"{offset_name(segment.base_offset)}{INDEX_SUFFIX}" not in self._names and segment.size:
@@ -182,12 +185,13 @@ class LogLoader:
             index_interval_bytes=self._config.index_interval_bytes,
             created_ms=self._now_ms,
         )
-        txn_index = name + TXN_INDEX_SUFFIX
-        if txn_index not in self._names:
+        if name + TXN_INDEX_SUFFIX not in self._names:
             segment.has_no_aborted()
+        if name + INDEX_SUFFIX in self._names:
+            segment.indexes_dirty = False
         return segment
 
-    def _new_segment(self, base_offset: int) -> Segment:
+    def _new_segment(self, base_offset: int, *, is_made: bool = True) -> Segment:
         segment = Segment(
             self._disk,
             self._directory,
@@ -195,8 +199,10 @@ class LogLoader:
             0,
             index_interval_bytes=self._config.index_interval_bytes,
             created_ms=self._now_ms,
+            is_made=is_made,
         )
-        segment.create()
+        if is_made:
+            segment.create()
         return segment
 
     def _remove_segment(self, segment: Segment) -> None:
@@ -296,22 +302,21 @@ class LogLoader:
         epochs.truncate_from_end(end_offset)
         _learn_epochs(epochs, segments, max(known_until, start_offset), end_offset)
         epochs.truncate_from_start(start_offset)
-        epochs.dirty = epochs.entries != entries
+        epochs.saved = entries
         return epochs
 
     # --- producers
 
     def _snapshot_offsets(self, segments: Segments, end_offset: int) -> list[int]:
-        """Snapshots that can be used later; the others are removed."""
-        offsets = []
-        for name in sorted(self._names):
-            if name.endswith(SNAPSHOT_SUFFIX):
-                offset = _offset_of(name)
-                if segments.first.base_offset <= offset <= end_offset:
-                    offsets.append(offset)
-                else:
-                    self._remove(name)
-        return offsets
+        """Snapshots that can be used later: of segments' starts, and the newest. The others are removed."""
+        names = sorted(name for name in self._names if name.endswith(SNAPSHOT_SUFFIX))
+        usable = [name for name in names if segments.first.base_offset <= _offset_of(name) <= end_offset]
+        bases = {segment.base_offset for segment in segments}
+        kept = [name for name in usable if _offset_of(name) in bases or name == usable[-1]]
+        for name in names:
+            if name not in kept:
+                self._remove(name)
+        return [_offset_of(name) for name in kept]
 
     def _load_producers(
         self, segments: Segments, snapshots: list[int], start_offset: int, end_offset: int

@@ -62,6 +62,7 @@ class Segment:
         "created_ms",
         "first_timestamp",
         "indexes_dirty",
+        "is_made",
         "max_timestamp",
         "offset_of_max_timestamp",
         "roll_jitter_ms",
@@ -79,12 +80,15 @@ class Segment:
         index_interval_bytes: int,
         created_ms: int,
         roll_jitter_ms: int = 0,
+        is_made: bool = True,
     ) -> None:
         self.base_offset = base_offset
         self.size = size
         self.created_ms = created_ms
         self.roll_jitter_ms = roll_jitter_ms
         self.trusted_from = size
+        # A log that never got a record has no file yet.
+        self.is_made = is_made
         self.indexes_dirty = size == 0
         # Max timestamp of the first batch: where segment.ms counts from. None until known.
         self.first_timestamp: int | None = None
@@ -115,15 +119,16 @@ class Segment:
     @property
     def file(self) -> File:
         if self._file is None:
-            self._file = self._disk.open(self.path)
+            self._file = self._disk.open(self.path, create=not self.is_made)
+            self.is_made = True
         return self._file
 
     # --- writing
 
     def create(self) -> None:
-        """Make the empty file of a new segment."""
-        self._file = self._disk.open(self.path, create=True)
-        self._file.truncate(0)
+        """Make the empty file of a new segment, whatever lay there before."""
+        self.is_made = False
+        self.file.truncate(0)
 
     def append(self, batch: memoryview, header: BatchHeader) -> None:
         """Write one batch whose offsets are set. OSError leaves the segment as it was, in memory."""
@@ -158,11 +163,12 @@ class Segment:
 
     def trim(self) -> None:
         """Cut off what lies behind the last good batch: of a failed write, or found damaged."""
-        self.file.truncate(self.size)
+        if self._file is not None:
+            self._file.truncate(self.size)
 
     def seal(self) -> None:
         """Write the indexes as Kafka leaves them behind on roll and close."""
-        if not self.indexes_dirty:
+        if not self.indexes_dirty or not self.is_made:
             return
         if self._index is None:
             self.load_indexes()

@@ -278,6 +278,16 @@ class MemoryDisk:
                 remaining.append((folder, change))
         self._pending_names = remaining
 
+    def sync_all(self, path: str) -> None:
+        self.count_write("sync", path)
+        for node in self._names.values():
+            if node is not None:
+                node.durable = bytearray(node.content)
+                node.pending.clear()
+        for _, change in self._pending_names:
+            change(self._durable_names)
+        self._pending_names.clear()
+
     def space(self, path: str) -> tuple[int, int]:
         return 1 << 40, 1 << 39
 
