@@ -1,4 +1,4 @@
-"""Producer ids for this broker, out of blocks of 1,000 from the controller.
+"""Producer ids for this broker, in blocks of 1,000 from the controller.
 
 The next block is asked for when nine tenths of the current one are used, so
 that hardly anybody ever waits. Ids left over at a stop are never used again.
