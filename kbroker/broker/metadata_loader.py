@@ -19,7 +19,7 @@ from kbroker.metadata.replay import Replay
 from kbroker.metadata.snapshot import BOOTSTRAP_FILE, CorruptSnapshot, read_checkpoint, write_checkpoint
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import DecodeError, UnsupportedVersion
-from kbroker.raft.voters import Voter, VoterSet
+from kbroker.raft.voters import LATEST_KRAFT_VERSION, Voter, VoterSet
 from kbroker.records.batch import HEADER_SIZE, BatchHeader
 from kbroker.records.control import KRAFT_VERSION, KRAFT_VOTERS, control_type_of
 from kbroker.records.record import Record, walk_records
@@ -54,6 +54,8 @@ def load_metadata(disk: Disk, log: PartitionLog, local: Voter, now_ms: int) -> L
         raise LogDirectoryError(f"The cluster metadata in {log.directory} can't be read: {error}.") from error
     loaded.replay.publish()
     problem = unsupported_level(loaded.replay.image)
+    if loaded.voters.kraft_version > LATEST_KRAFT_VERSION:
+        problem = f"kraft.version is {loaded.voters.kraft_version}, this broker knows {LATEST_KRAFT_VERSION}"
     if problem is not None:
         raise LogDirectoryError(f"The cluster metadata in {log.directory} is of a newer release: {problem}.")
     return loaded

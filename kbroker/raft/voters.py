@@ -13,6 +13,9 @@ from kbroker.protocol.generated.kraft_version_record import KRaftVersionRecord
 from kbroker.protocol.generated.voters_record import VotersRecord
 from kbroker.protocol.primitives import ZERO_UUID
 
+# The last whose control records are understood here.
+LATEST_KRAFT_VERSION = 1
+
 
 class Voter(NamedTuple):
     """Kafka: ReplicaKey. The directory is zero where it is not known (kraft.version 0)."""

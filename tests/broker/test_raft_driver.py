@@ -282,6 +282,19 @@ def test_power_may_fail_at_any_write(seed: int) -> None:
             assert topic.partitions[0].leader == 1
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_formatted_directory_keeps_what_its_first_start_committed(seed: int) -> None:
+    formatted = kafka_directory("static")
+    disk = MemoryDisk()
+    disk.make_directory(PATH)
+    disk.sync_directory("/")
+    for name in ("meta.properties", "bootstrap.checkpoint"):
+        disk.write_atomically(f"{PATH}/{name}", formatted.read_bytes(f"{PATH}/{name}"))
+    assert codes(Node(disk).start().create("a")) == [NONE]
+    disk.crash(Random(seed))
+    assert Node(disk).start().topics == {"a"}
+
+
 @given(st.integers(0, 3783), st.integers(1, 255))
 @settings(max_examples=40, deadline=None)
 def test_a_damaged_log_is_cut_and_gone_on_with(position: int, flip: int) -> None:
