@@ -28,7 +28,8 @@ from kbroker.log.checkpoints import (
     encode_properties,
 )
 from kbroker.log.config import LogConfig
-from kbroker.log.partition_log import PARTITION_METADATA, PartitionLog
+from kbroker.log.flush import PARTITION_METADATA
+from kbroker.log.partition_log import PartitionLog
 from kbroker.log.recovery import LogLoader
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import METADATA_TOPIC_ID, uuid_to_text

@@ -1,16 +1,28 @@
-"""One fsync of one log, split so that many share a trip off the loop.
+"""How far one log is on the disk, and the fsync that moves it on.
 
-    flush = log.begin_flush()     on the loop: what must become durable
+    flush = log.begin_flush(now)  on the loop: what must become durable
     flush.work()                  off the loop: touches files only
     flush.done(error)             on the loop: moves flushed_offset, or takes the log offline
 
-A failed fsync is never retried: the kernel may have dropped the pages and
-would then report success.
+So that many logs share one trip off the loop. While a flush that
+`flush.messages` asks for is due, the high watermark may not pass what is
+flushed. A failed fsync is never retried: the kernel may have dropped the
+pages and would then report success.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
-from kbroker.environment import Disk, File
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kbroker.log.checkpoints import encode_epochs
+from kbroker.log.recovery import EPOCHS_FILE
+
+if TYPE_CHECKING:
+    from kbroker.environment import Disk, File
+    from kbroker.log.partition_log import PartitionLog
+
+PARTITION_METADATA = "partition.metadata"
 
 FlushDone = Callable[["Flush", BaseException | None], None]
 
@@ -57,3 +69,157 @@ class Flush:
 
     def done(self, error: BaseException | None) -> None:
         self._done(self, error)
+
+
+class Flushing:
+    """What of a log is durable. `log` is the one it belongs to."""
+
+    __slots__ = (
+        "_current",
+        "_disk",
+        "_due_from",
+        "_is_new",
+        "_last_flush_ms",
+        "_log",
+        "_names_changed",
+        "flushed_offset",
+    )
+
+    def __init__(
+        self, disk: Disk, log: PartitionLog, flushed_offset: int, now_ms: int, *, names_unsure: bool
+    ) -> None:
+        self.flushed_offset = flushed_offset
+        self._disk = disk
+        self._log = log
+        self._current: Flush | None = None
+        # The high watermark's limit while a flush is due.
+        self._due_from: int | None = None
+        self._last_flush_ms = now_ms
+        # What no flush of this process has made durable: names in the directory, the directory itself.
+        self._names_changed = names_unsure
+        self._is_new = names_unsure
+
+    @property
+    def is_due(self) -> bool:
+        return self._due_from is not None
+
+    @property
+    def high_watermark_limit(self) -> int:
+        return self._log.log_end_offset if self._due_from is None else self._due_from
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a flush would have nothing to do."""
+        log = self._log
+        names_durable = log.is_empty or not (self._names_changed or self._is_new)
+        return names_durable and self.flushed_offset == log.log_end_offset
+
+    def is_due_at(self, now_ms: int) -> bool:
+        """Whether flush.messages or flush.ms asks for a flush now."""
+        if self._log.offline or self.flushed_offset == self._log.log_end_offset:
+            return False
+        return self._due_from is not None or now_ms - self._last_flush_ms >= self._log.config.flush_ms
+
+    def on_append(self, previous_end: int) -> bool:
+        """Whether this append made a flush due."""
+        unflushed = self._log.log_end_offset - self.flushed_offset
+        if unflushed < self._log.config.flush_messages or self._due_from is not None:
+            return False
+        self._due_from = previous_end
+        return True
+
+    def on_names_changed(self) -> None:
+        self._names_changed = True
+
+    def on_truncation(self, offset: int) -> None:
+        """What a flush under way makes durable behind `offset` is no longer in the log."""
+        self.flushed_offset = min(self.flushed_offset, offset)
+        if self._current is not None:
+            self._current.end_offset = min(self._current.end_offset, offset)
+        self._due_from = None
+
+    def begin(self, now_ms: int) -> Flush | None:
+        """Work that makes all that is here now durable; None if there is none, or some is under way."""
+        log = self._log
+        if self.is_complete or log.offline or self._current is not None:
+            return None
+        self._last_flush_ms = now_ms
+        segments = log.segments.from_floor(self.flushed_offset)
+        paths = [path for segment in segments[:-1] for path in segment.index_paths()]
+        paths += log.snapshots.paths_behind(self.flushed_offset)
+        directories = [log.directory] if self._names_changed else []
+        if self._is_new:
+            # Without its name and its topic's id the log would be nobody's.
+            paths.append(f"{log.directory}/{PARTITION_METADATA}")
+            directories += [log.directory, log.directory.rpartition("/")[0]]
+        self._names_changed = self._is_new = False
+        self._current = Flush(
+            self._disk,
+            log.log_end_offset,
+            [segment.file for segment in segments],
+            paths,
+            directories,
+            self._unsaved_epochs(),
+            self._on_done,
+        )
+        return self._current
+
+    def _unsaved_epochs(self) -> tuple[str, bytes] | None:
+        epochs = self._log.leader_epochs
+        entries = epochs.unsaved(self._log.log_end_offset)
+        if entries is None:
+            return None
+        epochs.saved = entries
+        return f"{self._log.directory}/{EPOCHS_FILE}", encode_epochs(entries)
+
+    def save_epochs(self) -> None:
+        """Write the leader epochs down now, if they have changed."""
+        unsaved = self._unsaved_epochs()
+        if unsaved is not None:
+            self._disk.write_atomically(*unsaved)
+
+    def save_epochs_unsynced(self) -> None:
+        """As part of a clean stop, which syncs many logs at once."""
+        unsaved = self._unsaved_epochs()
+        if unsaved is not None:
+            path, data = unsaved
+            file = self._disk.open(f"{path}.tmp", create=True)
+            file.truncate(0)
+            file.append(data)
+            file.close()
+            self._disk.rename(f"{path}.tmp", path)
+
+    def _on_done(self, flush: Flush, error: BaseException | None) -> None:
+        if self._current is flush:
+            self._current = None
+        if error is not None:
+            if not isinstance(error, OSError):
+                raise error
+            self._log.fail(error)
+            return
+        self.flushed_offset = max(self.flushed_offset, flush.end_offset)
+        if self._due_from is not None:
+            if self._log.log_end_offset - self.flushed_offset >= self._log.config.flush_messages:
+                self._due_from = max(self._due_from, self.flushed_offset)
+                self._log.request_flush()
+            else:
+                self._due_from = None
+
+    def flush_now(self, now_ms: int) -> None:
+        """Here, inline; OSError if it fails. One that is under way elsewhere changes nothing."""
+        self._current = None
+        flush = self.begin(now_ms)
+        if flush is None:
+            return
+        try:
+            flush.work()
+        except OSError as error:
+            flush.done(error)
+            raise
+        flush.done(None)
+
+    def mark_complete(self) -> None:
+        """Somebody has made the whole volume durable."""
+        self.flushed_offset = self._log.log_end_offset
+        self._names_changed = self._is_new = False
+        self._due_from = None

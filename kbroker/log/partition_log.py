@@ -13,13 +13,12 @@ import errno
 import logging
 from collections.abc import Iterator
 from enum import Enum
-from typing import Protocol
 
-from kbroker.environment import Environment, File
-from kbroker.log.checkpoints import encode_epochs
+from kbroker.environment import Environment
 from kbroker.log.config import LogConfig
-from kbroker.log.flush import Flush
+from kbroker.log.flush import Flush, Flushing
 from kbroker.log.index import AbortedTransaction
+from kbroker.log.owner import LogOwner
 from kbroker.log.reader import (
     Read,
     TimestampedOffset,
@@ -30,16 +29,14 @@ from kbroker.log.reader import (
 )
 from kbroker.log.recovery import (
     DELETED_SUFFIX,
-    EPOCHS_FILE,
     LoadedLog,
     marker_of,
-    newest_producers,
     note_aborted,
     replay_producers,
 )
 from kbroker.log.retention import count_deletable
 from kbroker.log.scan import MAX_RELATIVE_OFFSET
-from kbroker.log.segment import SNAPSHOT_SUFFIX, DamagedBatch, Segment, offset_name
+from kbroker.log.segment import DamagedBatch, Segment
 from kbroker.protocol.errors import (
     CORRUPT_MESSAGE,
     KAFKA_STORAGE_ERROR,
@@ -58,7 +55,6 @@ from kbroker.records.validation import validate_produced
 
 logger = logging.getLogger(__name__)
 
-PARTITION_METADATA = "partition.metadata"
 # Appends whose positions are remembered, so that a tail fetch looks nothing up.
 _RECENT_APPENDS = 32
 # How much is written before the kernel is asked to start writing it out.
@@ -73,25 +69,6 @@ class AppendOrigin(Enum):
     CLIENT = "client"
     COORDINATOR = "coordinator"
     RAFT = "raft"
-
-
-class LogOwner(Protocol):
-    """What a log asks of its log directory."""
-
-    def on_failure(self, error: OSError) -> None:
-        """The disk can't be trusted any more: all logs here are offline."""
-
-    def request_flush(self, log: "PartitionLog") -> None:
-        """Flush `log` soon, off the loop."""
-
-    def request_writeback(self, file: File, position: int, length: int) -> None:
-        """Begin writing this range out soon, off the loop."""
-
-    def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
-        """Remove these files after the delay, off the loop."""
-
-    def before_truncation(self, log: "PartitionLog") -> None:
-        """Make durable how far `log` is flushed: it has just become less."""
 
 
 class AppendInfo:
@@ -128,27 +105,22 @@ class PartitionLog:
 
     __slots__ = (
         "_disk",
-        "_flush_due_from",
         "_flushing",
         "_high_watermark",
-        "_is_new",
-        "_last_flush_ms",
-        "_names_changed",
         "_owner",
         "_random",
         "_recent",
-        "_segments",
-        "_snapshots",
         "_writeback_from",
         "config",
         "directory",
-        "flushed_offset",
         "leader_epochs",
         "log_end_offset",
         "log_start_offset",
         "offline",
         "partition",
         "producers",
+        "segments",
+        "snapshots",
         "topic",
         "topic_id",
     )
@@ -176,25 +148,25 @@ class PartitionLog:
         self.offline = False
         self.log_start_offset = loaded.log_start_offset
         self.log_end_offset = loaded.log_end_offset
-        # What recovery checked lies in the page cache, maybe not on the disk.
-        self.flushed_offset = min(recovery_point, loaded.log_end_offset)
         self.leader_epochs = loaded.epochs
         self.producers = loaded.producers
         self._disk = environment.disk
         self._random = environment.random
         self._owner = owner
-        self._segments = loaded.segments
-        self._snapshots = loaded.snapshots
+        self.segments = loaded.segments
+        self.snapshots = loaded.snapshots
         self._high_watermark = min(max(high_watermark, self.log_start_offset), self.log_end_offset)
         self.producers.on_high_watermark(self._high_watermark)
         self._recent: dict[int, int] = {}
-        self._flushing = False
-        self._flush_due_from: int | None = None
-        self._last_flush_ms = environment.clock.wall_ms()
-        # What no flush of this process has made durable: names in the directory, the directory itself.
-        self._names_changed = names_unsure
-        self._is_new = names_unsure
-        self._writeback_from = self._segments.active.size
+        self._flushing = Flushing(
+            self._disk,
+            self,
+            # What recovery checked lies in the page cache, maybe not on the disk.
+            min(recovery_point, loaded.log_end_offset),
+            environment.clock.wall_ms(),
+            names_unsure=names_unsure,
+        )
+        self._writeback_from = self.segments.active.size
 
     def __repr__(self) -> str:
         return f"PartitionLog({self.topic}-{self.partition}, {self.log_start_offset}…{self.log_end_offset})"
@@ -213,7 +185,12 @@ class PartitionLog:
     @property
     def high_watermark_limit(self) -> int:
         """How far the high watermark may go: not into what a due flush has not made durable."""
-        return self.log_end_offset if self._flush_due_from is None else self._flush_due_from
+        return self._flushing.high_watermark_limit
+
+    @property
+    def flushed_offset(self) -> int:
+        """All before it is durable: what an unclean stop need not check."""
+        return self._flushing.flushed_offset
 
     @property
     def last_stable_offset(self) -> int:
@@ -225,23 +202,23 @@ class PartitionLog:
 
     @property
     def size_bytes(self) -> int:
-        return self._segments.size_bytes
+        return self.segments.size_bytes
 
     @property
     def is_empty(self) -> bool:
-        return self._segments.active.size == 0 and len(self._segments) == 1
+        return self.segments.active.size == 0 and len(self.segments) == 1
 
     @property
     def segment_count(self) -> int:
-        return len(self._segments)
+        return len(self.segments)
 
     @property
     def active_segment_base_offset(self) -> int:
-        return self._segments.active.base_offset
+        return self.segments.active.base_offset
 
     @property
     def first_segment_base_offset(self) -> int:
-        return self._segments.first.base_offset
+        return self.segments.first.base_offset
 
     @property
     def latest_epoch(self) -> int:
@@ -297,7 +274,7 @@ class PartitionLog:
                         written.timestamp,
                         self.log_start_offset,
                         True,
-                        self._flush_due_from is not None,
+                        self._flushing.is_due,
                     )
             self._check_producer(records, header, is_client)
         self._write(records, header, now_ms)
@@ -307,7 +284,7 @@ class PartitionLog:
             now_ms if self.config.rules.log_append_time and is_client else -1,
             self.log_start_offset,
             False,
-            self._flush_due_from is not None,
+            self._flushing.is_due,
         )
 
     def append_as_follower(self, records: memoryview, now_ms: int, leader_epoch: int = 2**31 - 1) -> None:
@@ -317,14 +294,18 @@ class PartitionLog:
             header = read_batch_header(batch)
             if not batch_crc_ok(batch):
                 raise KafkaError(CORRUPT_MESSAGE, f"The batch at offset {header.base_offset} fails its CRC")
-            # A leader whose log start lies within a batch sends that batch whole: the first may lie lower.
-            at_least = header.last_offset if self.is_empty else header.base_offset
-            if at_least < self.log_end_offset:
-                why = f"The batch at offset {header.base_offset} is before the log end {self.log_end_offset}"
-                raise KafkaError(OFFSET_OUT_OF_RANGE, why)
+            if header.base_offset < self.log_end_offset:
+                self._make_room_before(header, now_ms)
             if header.partition_leader_epoch > leader_epoch:
                 return
             self._write(batch, header, now_ms)
+
+    def _make_room_before(self, header: BatchHeader, now_ms: int) -> None:
+        """Into an empty log a batch may come that begins before its start: the leader's starts within it."""
+        if not self.is_empty or header.last_offset < self.log_end_offset:
+            why = f"The batch at offset {header.base_offset} is before the log end {self.log_end_offset}"
+            raise KafkaError(OFFSET_OUT_OF_RANGE, why)
+        self.truncate_fully_and_start_at(header.base_offset, now_ms)
 
     def _check_producer(self, batch: memoryview, header: BatchHeader, is_client: bool) -> None:
         if header.is_control:
@@ -336,7 +317,7 @@ class PartitionLog:
 
     def _write(self, batch: memoryview, header: BatchHeader, now_ms: int) -> None:
         """The one place where a batch enters the log."""
-        segment = self._segments.active
+        segment = self.segments.active
         try:
             if self._must_roll(segment, header, len(batch), now_ms):
                 # Behind a gap the log end can be too far from the batch for a relative offset.
@@ -359,9 +340,7 @@ class PartitionLog:
         if header.producer_id >= 0:
             self._note_producer(segment, batch, header)
         self.producers.end_offset = self.log_end_offset
-        unflushed = self.log_end_offset - self.flushed_offset
-        if unflushed >= self.config.flush_messages and self._flush_due_from is None:
-            self._flush_due_from = previous_end
+        if self._flushing.on_append(previous_end):
             self._owner.request_flush(self)
         if segment.size - self._writeback_from >= _WRITEBACK_BYTES:
             start, self._writeback_from = self._writeback_from, segment.size
@@ -403,13 +382,13 @@ class PartitionLog:
             raise self._write_failed(error) from error
 
     def _roll(self, base_offset: int, now_ms: int) -> Segment:
-        active = self._segments.active
+        active = self.segments.active
         if active.base_offset == base_offset:
             return active
         active.seal()
-        self._write_snapshot(base_offset)
+        self.snapshots.write(base_offset, self.producers)
         segment = self._make_segment(base_offset, now_ms)
-        self._segments.append(segment)
+        self.segments.append(segment)
         self._recent.clear()
         self._writeback_from = 0
         self._owner.request_flush(self)
@@ -426,7 +405,7 @@ class PartitionLog:
             roll_jitter_ms=self._roll_jitter_ms(),
         )
         segment.create()
-        self._names_changed = True
+        self._flushing.on_names_changed()
         return segment
 
     def _roll_jitter_ms(self) -> int:
@@ -434,122 +413,46 @@ class PartitionLog:
         limit = min(self.config.segment_jitter_ms, self.config.segment_ms)
         return self._random.below(limit) if limit > 0 else 0
 
-    def _write_snapshot(self, offset: int) -> None:
-        """Save the producers at `offset`; CRC'd, so that it need not be written atomically."""
-        if offset <= (self._snapshots[-1] if self._snapshots else 0):
-            return
-        self._disk.remove(self._snapshot_path(offset))
-        file = self._disk.open(self._snapshot_path(offset), create=True)
-        file.append(self.producers.encode_snapshot())
-        file.close()
-        self._snapshots.append(offset)
-        self._names_changed = True
-
-    def _snapshot_path(self, offset: int) -> str:
-        return f"{self.directory}/{offset_name(offset)}{SNAPSHOT_SUFFIX}"
+    # --- flushing and closing
 
     def flush_due(self, now_ms: int) -> bool:
         """Whether flush.messages or flush.ms asks for a flush now."""
-        if self.offline or self.flushed_offset == self.log_end_offset:
-            return False
-        return self._flush_due_from is not None or now_ms - self._last_flush_ms >= self.config.flush_ms
+        return self._flushing.is_due_at(now_ms)
+
+    def request_flush(self) -> None:
+        self._owner.request_flush(self)
 
     def begin_flush(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
-        if self.is_flushed or self.offline or self._flushing:
-            return None
-        self._flushing = True
-        self._last_flush_ms = now_ms
-        segments = self._segments.from_floor(self.flushed_offset)
-        paths = []
-        for segment in segments[:-1]:
-            paths += segment.index_paths()
-        paths += [self._snapshot_path(offset) for offset in self._snapshots if offset > self.flushed_offset]
-        directories = [self.directory] if self._names_changed else []
-        if self._is_new:
-            # Without its name and its topic's id the log would be nobody's.
-            paths.append(f"{self.directory}/{PARTITION_METADATA}")
-            directories += [self.directory, self.directory.rpartition("/")[0]]
-        epochs = None
-        entries = self.leader_epochs.unsaved(self.log_end_offset)
-        if entries is not None:
-            epochs = (f"{self.directory}/{EPOCHS_FILE}", encode_epochs(entries))
-            self.leader_epochs.saved = entries
-        self._names_changed = self._is_new = False
-        return Flush(
-            self._disk,
-            self.log_end_offset,
-            [segment.file for segment in segments],
-            paths,
-            directories,
-            epochs,
-            self._on_flushed,
-        )
-
-    def _on_flushed(self, flush: Flush, error: BaseException | None) -> None:
-        self._flushing = False
-        if error is not None:
-            if not isinstance(error, OSError):
-                raise error
-            self._fail(error)
-            return
-        # A truncation may have come between.
-        self.flushed_offset = max(self.flushed_offset, min(flush.end_offset, self.log_end_offset))
-        if self._flush_due_from is not None:
-            if self.log_end_offset - self.flushed_offset >= self.config.flush_messages:
-                self._flush_due_from = self.flushed_offset
-                self._owner.request_flush(self)
-            else:
-                self._flush_due_from = None
+        return self._flushing.begin(now_ms)
 
     def flush(self, now_ms: int) -> None:
         """Flush here and now; for where nothing else runs. KafkaError(56) if it fails."""
         self._check_online()
-        flush = self.begin_flush(now_ms)
-        if flush is None:
-            return
         try:
-            flush.work()
+            self._flushing.flush_now(now_ms)
         except OSError as error:
-            flush.done(error)
             raise _storage_error(str(error)) from error
-        flush.done(None)
 
     @property
     def is_flushed(self) -> bool:
         """Whether a flush would have nothing to do."""
-        names_durable = self.is_empty or not (self._names_changed or self._is_new)
-        return names_durable and self.flushed_offset == self.log_end_offset
+        return self._flushing.is_complete
 
     def mark_flushed(self) -> None:
         """Somebody has made the whole volume durable."""
-        self.flushed_offset = self.log_end_offset
-        self._names_changed = self._is_new = False
+        self._flushing.mark_complete()
 
     def write_closing_state(self) -> None:
         """Write all that a start would otherwise rebuild. Unsynced: many logs are synced at once."""
-        self._segments.active.seal()
-        self._write_snapshot(self.log_end_offset)
-        entries = self.leader_epochs.unsaved(self.log_end_offset)
-        if entries is not None:
-            path = f"{self.directory}/{EPOCHS_FILE}"
-            file = self._disk.open(f"{path}.tmp", create=True)
-            file.truncate(0)
-            file.append(encode_epochs(entries))
-            file.close()
-            self._disk.rename(f"{path}.tmp", path)
-            self.leader_epochs.saved = entries
+        self.segments.active.seal()
+        self.snapshots.write(self.log_end_offset, self.producers)
+        self._flushing.save_epochs_unsynced()
 
     def close(self) -> None:
         """Release the files."""
-        for segment in self._segments:
+        for segment in self.segments:
             segment.close()
-
-    def _write_epochs(self) -> None:
-        entries = self.leader_epochs.unsaved(self.log_end_offset)
-        if entries is not None:
-            self._disk.write_atomically(f"{self.directory}/{EPOCHS_FILE}", encode_epochs(entries))
-            self.leader_epochs.saved = entries
 
     # --- failures
 
@@ -561,12 +464,12 @@ class PartitionLog:
         """A full disk or descriptor table refuses this write and no more; other errors end the directory."""
         logger.error("%s-%d: write failed: %s", self.topic, self.partition, error)
         try:
-            self._segments.active.trim()
+            self.segments.active.trim()
         except OSError as second:
-            self._fail(second)
+            self.fail(second)
         else:
             if error.errno not in _REFUSALS:
-                self._fail(error)
+                self.fail(error)
         return _storage_error(str(error))
 
     def _read_failed(self, error: OSError) -> KafkaError:
@@ -574,7 +477,8 @@ class PartitionLog:
         logger.error("%s-%d: read failed: %s", self.topic, self.partition, error)
         return _storage_error(str(error))
 
-    def _fail(self, error: OSError) -> None:
+    def fail(self, error: OSError) -> None:
+        """The disk can't be trusted any more."""
         self.offline = True
         self._owner.on_failure(error)
 
@@ -592,7 +496,7 @@ class PartitionLog:
             return Read([], 0)
         try:
             return read_region(
-                self._segments,
+                self.segments,
                 self._recent,
                 offset,
                 max_bytes,
@@ -608,12 +512,12 @@ class PartitionLog:
     ) -> Iterator[tuple[BatchHeader, memoryview]]:
         """Each batch that ends at or behind `from_offset`, for replay; up to the log end of now."""
         end_offset = self.log_end_offset if end_offset is None else end_offset
-        return iterate_batches(self._segments, from_offset, end_offset)
+        return iterate_batches(self.segments, from_offset, end_offset)
 
     def aborted_transactions(self, from_offset: int, upper_offset: int) -> list[AbortedTransaction]:
         """Those that overlap [from_offset, upper_offset)."""
         found = []
-        for segment in self._segments.from_floor(from_offset):
+        for segment in self.segments.from_floor(from_offset):
             for entry in segment.aborted():
                 if entry.last_offset >= from_offset and entry.first_offset < upper_offset:
                     found.append(entry)
@@ -626,7 +530,7 @@ class PartitionLog:
         self._check_online()
         limit = self.config.rules.max_decompressed_bytes
         try:
-            return offset_for_timestamp(self._segments, timestamp, self.log_start_offset, limit)
+            return offset_for_timestamp(self.segments, timestamp, self.log_start_offset, limit)
         except OSError as error:
             raise self._read_failed(error) from error
 
@@ -634,7 +538,7 @@ class PartitionLog:
         """The first record with the largest timestamp; None in an empty log."""
         self._check_online()
         try:
-            return max_timestamp_offset(self._segments, self.config.rules.max_decompressed_bytes)
+            return max_timestamp_offset(self.segments, self.config.rules.max_decompressed_bytes)
         except OSError as error:
             raise self._read_failed(error) from error
 
@@ -656,7 +560,7 @@ class PartitionLog:
         if self.offline:
             return 0
         count = count_deletable(
-            self._segments,
+            self.segments,
             self.config,
             now_ms,
             self.log_start_offset,
@@ -666,13 +570,13 @@ class PartitionLog:
         if count == 0:
             return 0
         try:
-            if count == len(self._segments):
+            if count == len(self.segments):
                 self._roll(self.log_end_offset, now_ms)
-            self._discard(self._segments.remove_first(count), now_ms)
+            self._discard(self.segments.remove_first(count), now_ms)
         except OSError as error:
-            self._fail(error)
+            self.fail(error)
             return 0
-        self.set_log_start_offset(max(self.log_start_offset, self._segments.first.base_offset), now_ms)
+        self.set_log_start_offset(max(self.log_start_offset, self.segments.first.base_offset), now_ms)
         return count
 
     def _discard(self, segments: list[Segment], now_ms: int) -> None:
@@ -680,11 +584,8 @@ class PartitionLog:
         renamed = []
         for segment in segments:
             segment.close()
-            paths = segment.paths()
-            if segment.base_offset in self._snapshots:
-                self._snapshots.remove(segment.base_offset)
-                paths.append(self._snapshot_path(segment.base_offset))
-            for path in paths:
+            snapshot = self.snapshots.give_up(segment.base_offset)
+            for path in segment.paths() if snapshot is None else [*segment.paths(), snapshot]:
                 try:
                     self._disk.rename(path, path + DELETED_SUFFIX)
                 except FileNotFoundError:
@@ -692,72 +593,69 @@ class PartitionLog:
                 renamed.append(path + DELETED_SUFFIX)
         self._owner.discard(renamed, self.config.file_delete_delay_ms, now_ms)
 
-    def _discard_newest(self, segments: list[Segment], now_ms: int) -> None:
-        """Durably, newest first: a power loss must leave no gap, and nothing behind what is written next."""
-        if segments:
-            self._discard(segments[::-1], now_ms)
-            self._disk.sync_directory(self.directory)
-
     def truncate_to(self, offset: int, now_ms: int) -> None:
         """Forget everything from `offset` on."""
         self._check_online()
         if offset >= self.log_end_offset:
             self.leader_epochs.truncate_from_end(offset)
             return
-        if offset < self._segments.first.base_offset:
+        if offset < self.segments.first.base_offset:
             self.truncate_fully_and_start_at(offset, now_ms)
             return
         self.log_start_offset = min(self.log_start_offset, offset)
         try:
             # Whole batches go: the new end may lie before `offset`, even before the log start.
             offset = self._batch_start(offset)
-            self.flushed_offset = min(self.flushed_offset, offset)
-            self._owner.before_truncation(self)
-            self._discard_newest(self._segments.remove_from(offset), now_ms)
-            self._segments.active.truncate(offset)
+            self._before_truncation(offset)
+            self._discard_newest(self.segments.remove_from(offset), now_ms)
+            self.segments.active.truncate(offset)
             self.log_end_offset = max(offset, self.log_start_offset)
-            self.leader_epochs.truncate_from_end(offset)
-            self._write_epochs()
             self._after_truncation(now_ms)
         except OSError as error:
-            self._fail(error)
-            raise _storage_error(str(error)) from error
-
-    def _batch_start(self, offset: int) -> int:
-        """Where the batch that holds `offset` begins; `offset` itself in a gap or in damage."""
-        try:
-            found = self._segments.floor(offset).find(offset)
-        except DamagedBatch:
-            return offset
-        return offset if found is None else min(found[1].base_offset, offset)
+            raise self._write_failed(error) from error
 
     def truncate_fully_and_start_at(self, offset: int, now_ms: int) -> None:
         """Drop all and begin anew at `offset`: a follower whose leader's log starts behind its own end."""
         self._check_online()
         try:
-            self.flushed_offset = 0
-            self._owner.before_truncation(self)
-            self._discard_newest(list(self._segments), now_ms)
-            self._segments.replace_all(self._make_segment(offset, now_ms))
-            self.log_start_offset = self.log_end_offset = self.flushed_offset = offset
-            self.leader_epochs.clear()
-            self._write_epochs()
+            self._before_truncation(0)
+            self._discard_newest(list(self.segments), now_ms)
+            self.segments.replace_all(self._make_segment(offset, now_ms))
+            self.log_start_offset = self.log_end_offset = offset
             self._after_truncation(now_ms)
         except OSError as error:
-            self._fail(error)
-            raise _storage_error(str(error)) from error
+            raise self._write_failed(error) from error
+
+    def _batch_start(self, offset: int) -> int:
+        """Where the batch that holds `offset` begins; `offset` itself in a gap or in damage."""
+        try:
+            found = self.segments.floor(offset).find(offset)
+        except DamagedBatch:
+            return offset
+        return offset if found is None else min(found[1].base_offset, offset)
+
+    def _before_truncation(self, offset: int) -> None:
+        """Write down first that nothing from `offset` on is known any more."""
+        self._flushing.on_truncation(offset)
+        self._owner.before_truncation(self)
+        self.leader_epochs.truncate_from_end(offset)
+        self._flushing.save_epochs()
+
+    def _discard_newest(self, segments: list[Segment], now_ms: int) -> None:
+        """Durably, newest first: a power loss must leave no gap, and nothing behind what is written next."""
+        if segments:
+            self._discard(segments[::-1], now_ms)
+            self._disk.sync_directory(self.directory)
 
     def _after_truncation(self, now_ms: int) -> None:
         """Bring what follows from the records to the new end."""
         self._recent.clear()
-        self._flush_due_from = None
-        self._writeback_from = self._segments.active.size
-        while self._snapshots and self._snapshots[-1] > self.log_end_offset:
-            self._disk.remove(self._snapshot_path(self._snapshots.pop()))
-        self.producers = newest_producers(
-            self._disk, self.directory, self._snapshots, self.log_start_offset, self.config, now_ms
+        self._writeback_from = self.segments.active.size
+        self.snapshots.remove_behind(self.log_end_offset)
+        self.producers = self.snapshots.load_newest(
+            self.log_end_offset, self.log_start_offset, now_ms, self.config.producer_id_expiration_ms
         )
-        replay_producers(self._segments, self.producers, self.log_end_offset)
+        replay_producers(self.segments, self.producers, self.log_end_offset)
         self.high_watermark = self._high_watermark
 
     def remove_expired_producers(self, now_ms: int) -> None:

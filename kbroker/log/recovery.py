@@ -30,6 +30,7 @@ from kbroker.log.segment import (
     offset_name,
 )
 from kbroker.log.segments import Segments
+from kbroker.log.snapshots import ProducerSnapshots
 from kbroker.protocol.errors import KafkaError
 from kbroker.records.batch import HEADER_SIZE, LENGTH_OVERHEAD, BatchHeader
 from kbroker.records.control import ABORT, COMMIT, control_type_of, end_txn_coordinator_epoch
@@ -57,7 +58,7 @@ class LoadedLog:
         segments: Segments,
         epochs: LeaderEpochs,
         producers: ProducerStates,
-        snapshots: list[int],
+        snapshots: ProducerSnapshots,
         log_start_offset: int,
         log_end_offset: int,
     ) -> None:
@@ -105,7 +106,9 @@ class LogLoader:
                 self._remove_segment(segment)
             segments, end_offset = Segments([self._new_segment(start_offset)]), start_offset
         epochs = self._load_epochs(segments, start_offset, end_offset)
-        snapshots = self._snapshot_offsets(segments, end_offset)
+        snapshots = ProducerSnapshots(
+            self._disk, self._directory, self._snapshot_offsets(segments, end_offset)
+        )
         producers = self._load_producers(segments, snapshots, start_offset, end_offset)
         for segment in segments:
             # A descriptor each would be many; most are not needed soon.
@@ -319,37 +322,19 @@ class LogLoader:
         return [_offset_of(name) for name in kept]
 
     def _load_producers(
-        self, segments: Segments, snapshots: list[int], start_offset: int, end_offset: int
+        self, segments: Segments, snapshots: ProducerSnapshots, start_offset: int, end_offset: int
     ) -> ProducerStates:
         """The producers at `end_offset`; transaction indexes that can't be read are made anew with them."""
         damaged = [segment.base_offset for segment in segments if not segment.check_aborted()]
-        usable = [offset for offset in snapshots if not damaged or offset <= damaged[0]]
-        states = newest_producers(
-            self._disk, self._directory, usable, start_offset, self._config, self._now_ms
-        )
+        expiration_ms = self._config.producer_id_expiration_ms
+        at_most = damaged[0] if damaged else end_offset
+        states = snapshots.load_newest(at_most, start_offset, self._now_ms, expiration_ms)
+        # Saved where a crash of this process would begin to replay.
+        replay_producers(segments, states, segments.active.base_offset)
+        snapshots.write(segments.active.base_offset, states)
         replay_producers(segments, states, end_offset)
-        states.remove_expired(self._now_ms, self._config.producer_id_expiration_ms)
+        states.remove_expired(self._now_ms, expiration_ms)
         return states
-
-
-def newest_producers(
-    disk: Disk, directory: str, snapshots: list[int], start_offset: int, config: LogConfig, now_ms: int
-) -> ProducerStates:
-    """From the newest good one of `snapshots`; the bad ones are removed, from the list too."""
-    while snapshots:
-        offset = snapshots[-1]
-        path = f"{directory}/{offset_name(offset)}{SNAPSHOT_SUFFIX}"
-        try:
-            data = disk.read_bytes(path)
-        except FileNotFoundError:
-            data = b""
-        states = ProducerStates.decode_snapshot(data, offset, now_ms, config.producer_id_expiration_ms)
-        if states is not None:
-            return states
-        logger.warning("%s is corrupt: producers are learned from the log", path)
-        disk.remove(path)
-        snapshots.pop()
-    return ProducerStates(start_offset)
 
 
 def _offset_of(name: str) -> int:

@@ -1,0 +1,28 @@
+"""What a log asks of the log directory it lies in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kbroker.environment import File
+    from kbroker.log.partition_log import PartitionLog
+
+
+class LogOwner(Protocol):
+    """Wishes are noted, not waited for; the edge carries them out off the loop."""
+
+    def on_failure(self, error: OSError) -> None:
+        """The disk can't be trusted any more: all logs here are offline."""
+
+    def request_flush(self, log: PartitionLog) -> None:
+        """Flush `log` soon."""
+
+    def request_writeback(self, file: File, position: int, length: int) -> None:
+        """Begin writing this range out soon."""
+
+    def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
+        """Remove these files after the delay."""
+
+    def before_truncation(self, log: PartitionLog) -> None:
+        """At once: make durable how far `log` is flushed, for it has just become less."""
