@@ -5,7 +5,7 @@ import os
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ FILE: Final = Path(__file__).with_name("results.json")
 class Row:
     """One thing measured, several times on each broker."""
 
-    name: str
+    what: str
     unit: str
     values: dict[str, list[float]] = field(default_factory=dict)
 
@@ -26,18 +26,29 @@ class Row:
     def median(self, broker_kind: str) -> float:
         return statistics.median(self.values[broker_kind])
 
-    def ratio(self) -> float | None:
-        """kbroker's median over Apache Kafka's."""
+    def cell(self, broker_kind: str) -> str:
+        """The median with its spread, for a reader."""
+        if broker_kind not in self.values:
+            return "–"
+        values = self.values[broker_kind]
+        spread = f" ({_figure(min(values))}–{_figure(max(values))})" if len(values) > 1 else ""
+        return f"{_figure(self.median(broker_kind))} {self.unit}{spread}"
+
+    def ratio(self) -> str:
+        """kbroker's median over Apache Kafka's, for a reader."""
         if not {"kbroker", "kafka"} <= self.values.keys() or not self.median("kafka"):
-            return None
-        return self.median("kbroker") / self.median("kafka")
+            return "–"
+        return f"{self.median('kbroker') / self.median('kafka'):.2f}"
 
 
 def save(rows: Sequence[Row], command: str, file: Path = FILE) -> None:
     """Put these rows in the place of their former selves."""
-    kept = {row.name: row for row in load(file)} | {row.name: row for row in rows}
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
-    data = {"command": command, "machine": machine, "rows": [asdict(row) for row in kept.values()]}
+    kept = {row.what: row for row in load(file)} | {row.what: row for row in rows}
+    data = {
+        "command": command,
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
+        "rows": [_kept(row) for row in kept.values()],
+    }
     file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -45,22 +56,23 @@ def load(file: Path = FILE) -> list[Row]:
     """The rows of the last runs."""
     if not file.exists():
         return []
-    return [Row(**row) for row in json.loads(file.read_text(encoding="utf-8"))["rows"]]
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    return [Row(row["what"], row["unit"], row["values"]) for row in rows]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown: medians with their spread, and the ratio."""
-    lines = ["| | kbroker | Apache Kafka 4.3.1 | ratio |", "|---|---|---|---|"]
-    for row in rows:
-        ratio = row.ratio()
-        cells = [_cell(row, "kbroker"), _cell(row, "kafka"), "–" if ratio is None else f"{ratio:.2g}"]
-        lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    """Markdown."""
+    lines = ["| | kbroker | Apache Kafka | ratio |", "|---|---:|---:|---:|"]
+    lines += [f"| {row.what} | {row.cell('kbroker')} | {row.cell('kafka')} | {row.ratio()} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
-def _cell(row: Row, kind: str) -> str:
-    if kind not in row.values:
-        return "–"
-    values = row.values[kind]
-    spread = f" ({min(values):.3g}–{max(values):.3g})" if len(values) > 1 else ""
-    return f"{row.median(kind):.3g} {row.unit}{spread}"
+def _kept(row: Row) -> dict[str, object]:
+    """A row with its figures, and with the cells that the README shows."""
+    cells = {"kbroker": row.cell("kbroker"), "kafka": row.cell("kafka"), "ratio": row.ratio()}
+    return {"what": row.what, "unit": row.unit, **cells, "values": row.values}
+
+
+def _figure(value: float) -> str:
+    """Three digits, no exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
