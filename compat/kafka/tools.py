@@ -37,12 +37,18 @@ def command(main_class: str, *arguments: str | Path) -> list[str]:
 
 
 def run(main_class: str, *arguments: str | Path, text: str = "", timeout_s: float = 60.0) -> str:
-    """What a tool prints; ToolFailed when it ends badly or speaks of an error."""
+    """What a tool prints; ToolFailed when it ends badly."""
+    return run_both(main_class, *arguments, text=text, timeout_s=timeout_s)[0]
+
+
+def run_both(
+    main_class: str, *arguments: str | Path, text: str = "", timeout_s: float = 60.0
+) -> tuple[str, str]:
+    """What a tool prints, and what it complains of on standard error; ToolFailed when it ends badly."""
     done = subprocess.run(
         command(main_class, *arguments), input=text, capture_output=True, text=True, timeout=timeout_s
     )
     if done.returncode != 0:
-        raise ToolFailed(
-            f"{main_class.rsplit('.', 1)[1]} ended with {done.returncode}\n{done.stdout}{done.stderr}"
-        )
-    return done.stdout
+        name = main_class.rsplit(".", 1)[1]
+        raise ToolFailed(f"{name} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout, done.stderr
