@@ -66,7 +66,8 @@ class Bench:
 
     def __init__(self, **config: int) -> None:
         self.config = GroupCoordinatorConfig(**config)
-        self.shard = GroupCoordinator(self.config, CountingRandom())
+        self.random = CountingRandom()
+        self.shard = GroupCoordinator(self.config, self.random)
         self.log: list[tuple[int, bytes, bytes | None]] = []  # producer id, key, value
         self.answers: dict[Any, Any] = {}
         self.elapsed_ms = 0
@@ -75,6 +76,8 @@ class Bench:
         # While True, records are appended but not committed until `commit` is called.
         self.hold_commits = False
         self.held: list[Result[Any]] = []
+        # Whether records are in the log whose commit failed: nobody knows what becomes of them.
+        self.failed_commits = False
         self._tokens = count(1)
         self.shard.on_loaded(self.now)
 
@@ -89,7 +92,7 @@ class Bench:
         if not error:
             for record in result.records:
                 self.append(record, replay=result.replay)
-        if self.hold_commits and result.records:
+        if self.hold_commits and result.records and not error:
             self.held.append(result)
         else:
             self._complete(result, error)
@@ -101,6 +104,7 @@ class Bench:
     def commit(self, error: int = 0) -> None:
         """Let the high watermark pass everything that was held."""
         held, self.held = self.held, []
+        self.failed_commits |= bool(held) and error != 0
         for result in held:
             self._complete(result, error)
         self._collect()
@@ -150,7 +154,7 @@ class Bench:
         """A bench whose shard was loaded from this one's log."""
         other = Bench.__new__(Bench)
         other.__dict__.update(self.__dict__, answers={}, held=[], log=list(self.log), append_error=0)
-        other.shard = GroupCoordinator(self.config, CountingRandom())
+        other.shard = GroupCoordinator(self.config, self.random)
         for offset, (producer_id, key, value) in enumerate(self.log):
             record = decode(key, value)
             if record is not None:
