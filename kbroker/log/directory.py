@@ -14,6 +14,7 @@ Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from kbroker.environment import Environment, File
 from kbroker.log.checkpoints import (
@@ -21,7 +22,6 @@ from kbroker.log.checkpoints import (
     decode_clean_shutdown,
     decode_offsets,
     decode_partition_metadata,
-    decode_properties,
     encode_clean_shutdown,
     encode_offsets,
     encode_partition_metadata,
@@ -29,15 +29,15 @@ from kbroker.log.checkpoints import (
 )
 from kbroker.log.config import LogConfig
 from kbroker.log.flush import PARTITION_METADATA
-from kbroker.log.partition_log import PartitionLog
+from kbroker.log.identity import LOCK, META_PROPERTIES, identify
+from kbroker.log.identity import LogDirectoryError as LogDirectoryError
+from kbroker.log.partition_log import REFUSALS, PartitionLog
 from kbroker.log.recovery import LogLoader
 from kbroker.protocol.errors import KafkaError
-from kbroker.protocol.primitives import METADATA_TOPIC_ID, uuid_to_text
+from kbroker.protocol.primitives import METADATA_TOPIC_ID
 
 logger = logging.getLogger(__name__)
 
-META_PROPERTIES = "meta.properties"
-LOCK = ".lock"
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 HIGH_WATERMARKS = "replication-offset-checkpoint"
@@ -49,14 +49,8 @@ _ASIDE_SUFFIXES = ("-delete", "-future", "-stray")
 _MAX_NAME = 255
 # Up to here a clean stop syncs log by log, behind it the whole volume.
 _MAX_SINGLE_FLUSHES = 16
-# Versions of meta.properties that Apache Kafka 4 writes.
-_META_VERSION = "1"
 
 Progress = Callable[[int, int], None]
-
-
-class LogDirectoryError(Exception):
-    """Why this directory can't be used, in one sentence for a person."""
 
 
 class LogDirectory:
@@ -86,6 +80,9 @@ class LogDirectory:
         self._metadata_logs: list[PartitionLog] = []
         self._flush_requests: dict[PartitionLog, None] = {}
         self._discarded: list[tuple[int, str]] = []
+        # Checkpoints by file name: as last written, and waiting to be.
+        self._written: dict[str, bytes] = {}
+        self._writes: dict[str, bytes] = {}
         self._writebacks: list[tuple[File, int, int]] = []
 
     # --- opening
@@ -99,7 +96,7 @@ class LogDirectory:
         try:
             disk.make_directory(path)
             names = disk.list_directory(path)
-            meta = _read_meta(environment, path, names, node_id, cluster_id)
+            meta = identify(environment, path, names, node_id, cluster_id)
             unlock = disk.lock(f"{path}/{LOCK}")
         except OSError as error:
             why = error.strerror or str(error)
@@ -294,25 +291,46 @@ class LogDirectory:
     # --- checkpoints
 
     def checkpoint_high_watermarks(self) -> None:
-        self._write_offsets(HIGH_WATERMARKS, {key: log.high_watermark for key, log in self.logs.items()})
+        """Often, so it is a chore: a lost one costs nothing but a step back for the high watermark."""
+        data = encode_offsets(self._high_watermarks_now())
+        if self._written.get(HIGH_WATERMARKS) != data:
+            self._writes[HIGH_WATERMARKS] = data
 
     def checkpoint_recovery_points(self) -> None:
-        self._write_offsets(RECOVERY_POINTS, {key: log.flushed_offset for key, log in self.logs.items()})
+        self._checkpoint(RECOVERY_POINTS, self._recovery_points_now())
 
     def checkpoint_log_starts(self) -> None:
-        starts = {
+        self._checkpoint(LOG_STARTS, self._log_starts_now())
+
+    def _high_watermarks_now(self) -> dict[TopicPartition, int]:
+        return {key: log.high_watermark for key, log in self.logs.items()}
+
+    def _recovery_points_now(self) -> dict[TopicPartition, int]:
+        return {key: log.flushed_offset for key, log in self.logs.items()}
+
+    def _log_starts_now(self) -> dict[TopicPartition, int]:
+        return {
             key: log.log_start_offset
             for key, log in self.logs.items()
             if log.log_start_offset > log.first_segment_base_offset
         }
-        self._write_offsets(LOG_STARTS, starts)
+
+    def _checkpoint(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
+        if self.offline_because is not None:
+            return
+        try:
+            self._write_offsets(name, offsets)
+        except OSError as error:
+            if error.errno in REFUSALS:
+                logger.warning("%s/%s could not be written: %s", self.path, name, error)
+            else:
+                self.on_failure(error)
 
     def _write_offsets(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
-        if self.offline_because is None:
-            try:
-                self._disk.write_atomically(f"{self.path}/{name}", encode_offsets(offsets))
-            except OSError as error:
-                self.on_failure(error)
+        data = encode_offsets(offsets)
+        if self._written.get(name) != data:
+            self._disk.write_atomically(f"{self.path}/{name}", data)
+            self._written[name] = data
 
     # --- what logs ask for (LogOwner), and what the edge takes
 
@@ -339,16 +357,23 @@ class LogDirectory:
         self._discarded += [(now_ms + delay_ms, path) for path in paths]
 
     def take_chores(self, now_ms: int) -> list[Callable[[], None]]:
-        """Blocking work that is due: removing files, starting writeback. Run it off the loop."""
+        """Blocking work that is due: checkpoints, removing files, starting writeback.
+
+        Run it off the loop, and let it end before `close`.
+        """
         chores: list[Callable[[], None]] = [
-            lambda file=file, position=position, length=length: file.start_writeback(position, length)  # type: ignore[misc]
-            for file, position, length in self._writebacks
+            partial(file.start_writeback, position, length) for file, position, length in self._writebacks
         ]
         self._writebacks.clear()
+        writes, self._writes = self._writes, {}
+        chores += [
+            partial(self._disk.write_atomically, f"{self.path}/{name}", data) for name, data in writes.items()
+        ]
+        self._written |= writes
         due = [path for at_ms, path in self._discarded if at_ms <= now_ms]
         if due:
             self._discarded = [(at_ms, path) for at_ms, path in self._discarded if at_ms > now_ms]
-            chores.append(lambda: self._remove(due))
+            chores.append(partial(self._remove, due))
         return chores
 
     def _remove(self, paths: list[str]) -> None:
@@ -359,7 +384,7 @@ class LogDirectory:
                 self._disk.remove(path)
 
     def before_truncation(self, log: PartitionLog) -> None:
-        self.checkpoint_recovery_points()
+        self._write_offsets(RECOVERY_POINTS, self._recovery_points_now())
 
     # --- closing
 
@@ -390,11 +415,10 @@ class LogDirectory:
             self._disk.sync_all(self.path)
             for log in unflushed:
                 log.mark_flushed()
-        self.checkpoint_recovery_points()
-        self.checkpoint_high_watermarks()
-        self.checkpoint_log_starts()
-        if self.offline_because is None:
-            self._disk.write_atomically(f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(broker_epoch))
+        self._write_offsets(RECOVERY_POINTS, self._recovery_points_now())
+        self._write_offsets(HIGH_WATERMARKS, self._high_watermarks_now())
+        self._write_offsets(LOG_STARTS, self._log_starts_now())
+        self._disk.write_atomically(f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(broker_epoch))
 
 
 def parse_directory_name(name: str) -> TopicPartition | None:
@@ -403,42 +427,3 @@ def parse_directory_name(name: str) -> TopicPartition | None:
     if not topic or not dash or not partition.isdecimal() or not partition.isascii():
         return None
     return topic, int(partition)
-
-
-def _read_meta(
-    environment: Environment, path: str, names: list[str], node_id: int, cluster_id: str | None
-) -> dict[str, str]:
-    """The identity of the directory: what is written there, or a new one where there is nothing at all."""
-    if META_PROPERTIES not in names:
-        strangers = [name for name in names if name not in (LOCK, "lost+found", f"{META_PROPERTIES}.tmp")]
-        if strangers:
-            raise LogDirectoryError(
-                f"The log directory {path} has no {META_PROPERTIES} and is not empty "
-                f"({strangers[0]}): it is not Kafka's, so it is left alone."
-            )
-        random = environment.random
-        return {
-            "version": _META_VERSION,
-            "cluster.id": uuid_to_text(random.uuid()) if cluster_id is None else cluster_id,
-            "node.id": str(node_id),
-            "directory.id": uuid_to_text(random.uuid()),
-        }
-    meta = decode_properties(environment.disk.read_bytes(f"{path}/{META_PROPERTIES}"))
-    _check_meta(path, meta, node_id, cluster_id)
-    return meta
-
-
-def _check_meta(path: str, meta: Mapping[str, str], node_id: int, cluster_id: str | None) -> None:
-    where = f"The log directory {path}"
-    version = meta.get("version")
-    if version != _META_VERSION:
-        raise LogDirectoryError(
-            f"{where} has {META_PROPERTIES} of version {version}, this broker knows version {_META_VERSION}."
-        )
-    for key in ("cluster.id", "node.id", "directory.id"):
-        if not meta.get(key):
-            raise LogDirectoryError(f"{where} has no {key} in its {META_PROPERTIES}.")
-    if meta["node.id"] != str(node_id):
-        raise LogDirectoryError(f"{where} belongs to node {meta['node.id']}, not to node {node_id}.")
-    if cluster_id is not None and meta["cluster.id"] != cluster_id:
-        raise LogDirectoryError(f"{where} belongs to cluster {meta['cluster.id']}, not to {cluster_id}.")

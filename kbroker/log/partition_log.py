@@ -60,7 +60,7 @@ _RECENT_APPENDS = 32
 # How much is written before the kernel is asked to start writing it out.
 _WRITEBACK_BYTES = 16 * 1024 * 1024
 # Errors that pass: nothing is wrong with the disk.
-_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 
 
 class AppendOrigin(Enum):
@@ -468,7 +468,7 @@ class PartitionLog:
         except OSError as second:
             self.fail(second)
         else:
-            if error.errno not in _REFUSALS:
+            if error.errno not in REFUSALS:
                 self.fail(error)
         return _storage_error(str(error))
 
@@ -599,17 +599,17 @@ class PartitionLog:
         if offset >= self.log_end_offset:
             self.leader_epochs.truncate_from_end(offset)
             return
-        if offset < self.segments.first.base_offset:
-            self.truncate_fully_and_start_at(offset, now_ms)
-            return
         self.log_start_offset = min(self.log_start_offset, offset)
         try:
-            # Whole batches go: the new end may lie before `offset`, even before the log start.
+            # Whole batches go, so the new end may lie before `offset`.
             offset = self._batch_start(offset)
+            if offset < max(self.log_start_offset, self.segments.first.base_offset):
+                self.truncate_fully_and_start_at(self.log_start_offset, now_ms)
+                return
             self._before_truncation(offset)
             self._discard_newest(self.segments.remove_from(offset), now_ms)
             self.segments.active.truncate(offset)
-            self.log_end_offset = max(offset, self.log_start_offset)
+            self.log_end_offset = offset
             self._after_truncation(now_ms)
         except OSError as error:
             raise self._write_failed(error) from error
