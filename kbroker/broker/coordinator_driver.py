@@ -39,7 +39,7 @@ R = TypeVar("R")
 _log = logging.getLogger(__name__)
 
 # How much of the logs is replayed before others get a turn.
-_BYTES_PER_TURN = 1 << 20
+_BYTES_PER_TURN = 256 << 10
 # A record's share of its batch beside key and value: lengths, deltas.
 _RECORD_OVERHEAD = 32
 

@@ -9,6 +9,8 @@ after which no client asks again.
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import TYPE_CHECKING
 
 from kbroker.handlers.auto_create import ensure_topics
@@ -21,6 +23,8 @@ from kbroker.protocol.generated.find_coordinator_response import Coordinator, Fi
 if TYPE_CHECKING:
     from kbroker.handlers.context import RequestContext
     from kbroker.protocol.generated.find_coordinator_request import FindCoordinatorRequest
+
+_log = logging.getLogger(__name__)
 
 API_KEY = 10
 VERSIONS = (0, 6)
@@ -89,8 +93,15 @@ def _leader_of(index: int, key: str, context: RequestContext) -> Coordinator:
 
 def _no_such_type(key: str, key_type: int) -> Coordinator:
     if key_type == _TRANSACTION:
+        _log_transactions_refused()
         return _error(key, _TRANSACTIONS_REFUSED, TRANSACTIONS_UNSUPPORTED_MESSAGE)
     return _error(key, errors.INVALID_REQUEST, f"no coordinator of type {key_type} here")
+
+
+@cache
+def _log_transactions_refused() -> None:
+    """Once, since Java does not show its user the message."""
+    _log.warning("A client asked for a transaction coordinator: %s", TRANSACTIONS_UNSUPPORTED_MESSAGE)
 
 
 def _error(key: str, code: int, message: str | None = None) -> Coordinator:
@@ -105,7 +116,7 @@ def _as_single(coordinators: list[Coordinator]) -> FindCoordinatorResponse:
     (only,) = coordinators
     return FindCoordinatorResponse(
         error_code=only.error_code,
-        error_message=only.error_message,
+        error_message=only.error_message or errors.name_of(only.error_code),
         node_id=only.node_id,
         host=only.host,
         port=only.port,

@@ -45,6 +45,8 @@ def test_tells_the_leader_by_the_address_the_client_came_to(version: int) -> Non
         (found,) = found.coordinators
         assert found.key == "g"
     assert (found.error_code, found.node_id, found.host, found.port) == (0, 1, "10.0.0.1", 9092)
+    # As Kafka says it, in the versions that have it.
+    assert found.error_message == ("NONE" if 1 <= version < 4 else "")
 
 
 def test_answers_many_keys_in_order() -> None:

@@ -228,7 +228,7 @@ class Rebalance:
         group.sync_timer = Timer(partial(self._expire_sync, group, group.generation_id))
         self._timers.start(group.sync_timer, now.monotonic_ms + group.rebalance_timeout_ms())
         _log.info(
-            "Group %s: generation %d with %d members",
+            "Group %s: generation %d, members: %d",
             group.group_id,
             group.generation_id,
             len(group.members),
