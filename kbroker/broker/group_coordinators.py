@@ -13,9 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kbroker.broker.coordinator_driver import CoordinatorDriver, Shard
+from kbroker.coordinator.group.client import Client
 from kbroker.coordinator.group.config import GroupCoordinatorConfig
-from kbroker.coordinator.group.group_coordinator import GroupCoordinator
-from kbroker.coordinator.group.membership import Client
 from kbroker.coordinator.group.partitioning import partition_for
 from kbroker.coordinator.shard import Result
 from kbroker.handlers.context import Pending
@@ -35,6 +34,7 @@ from kbroker.protocol.generated.sync_group_response import SyncGroupResponse
 
 if TYPE_CHECKING:
     from kbroker.config import Config
+    from kbroker.coordinator.group.group_coordinator import GroupCoordinator
     from kbroker.handlers.context import RequestContext, Services
     from kbroker.metadata.delta import MetadataDelta
     from kbroker.metadata.image import MetadataImage
@@ -76,10 +76,14 @@ class GroupCoordinators:
         self._services = services
         self._config = _coordinator_config(services.config)
         self.driver: CoordinatorDriver[GroupCoordinator] = CoordinatorDriver(
-            GROUP_METADATA_TOPIC,
-            services,
-            lambda: GroupCoordinator(self._config, services.environment.random),
+            GROUP_METADATA_TOPIC, services, self._make_shard
         )
+
+    def _make_shard(self) -> GroupCoordinator:
+        # A broker that coordinates no group starts without this.
+        from kbroker.coordinator.group.group_coordinator import GroupCoordinator
+
+        return GroupCoordinator(self._config, self._services.environment.random)
 
     # ── the metadata log ─────────────────────────────────────────────────────
 

@@ -10,9 +10,9 @@ from itertools import count
 from typing import Any, TypeVar
 
 from kbroker.coordinator.group.classic_group import ClassicGroup, GroupState
+from kbroker.coordinator.group.client import Client
 from kbroker.coordinator.group.config import GroupCoordinatorConfig
 from kbroker.coordinator.group.group_coordinator import GroupCoordinator
-from kbroker.coordinator.group.membership import Client
 from kbroker.coordinator.records import CoordinatorRecord, decode, encode
 from kbroker.coordinator.shard import Now, Result
 from kbroker.protocol.errors import KafkaError

@@ -99,7 +99,8 @@ def test_all_members_must_have_a_protocol_in_common(
 
 
 def test_a_protocol_named_twice_counts_once(bench: Bench) -> None:
-    from kbroker.coordinator.group.membership import Client, Join
+    from kbroker.coordinator.group.client import Client
+    from kbroker.coordinator.group.membership import Join
     from kbroker.protocol.generated.join_group_request import JoinGroupRequest, JoinGroupRequestProtocol
 
     request = JoinGroupRequest(

@@ -25,8 +25,9 @@ from kbroker.coordinator.group.classic_group import (
     ClassicGroup,
 )
 from kbroker.coordinator.group.classic_member import ClassicMember
+from kbroker.coordinator.group.client import Client
 from kbroker.coordinator.group.config import GroupCoordinatorConfig
-from kbroker.coordinator.group.membership import Client, Join, Membership
+from kbroker.coordinator.group.membership import Join, Membership
 from kbroker.coordinator.group.offset_store import CommittedOffset
 from kbroker.coordinator.group.offsets import Group, Offsets, validate_commit
 from kbroker.coordinator.group.other_group import TYPE_OF_RECORD, GroupType, OtherGroup

@@ -20,6 +20,7 @@ from kbroker.coordinator.group.classic_group import (
     ClassicGroup,
 )
 from kbroker.coordinator.group.classic_member import ClassicMember, Protocols
+from kbroker.coordinator.group.client import Client
 from kbroker.coordinator.group.config import GroupCoordinatorConfig
 from kbroker.coordinator.group.rebalance import Rebalance, join_answer, join_error
 from kbroker.coordinator.shard import Now, Reply, Result
@@ -45,17 +46,6 @@ _MAX_PENDING_MEMBERS = 10_000
 
 # What a request is told when its own member asks the same again from elsewhere.
 _SUPERSEDED = errors.REBALANCE_IN_PROGRESS
-
-
-class Client:
-    """Who sent a request, and in which version."""
-
-    __slots__ = ("api_version", "client_id", "host")
-
-    def __init__(self, client_id: str, host: str, api_version: int) -> None:
-        self.client_id = client_id
-        self.host = host
-        self.api_version = api_version
 
 
 class Join:
