@@ -23,6 +23,7 @@ from kbroker.protocol.errors import (
     KafkaError,
 )
 from kbroker.records.batch import (
+    COMPRESSION_MASK,
     CONTROL_FLAG,
     HEADER_SIZE,
     LENGTH_OVERHEAD,
@@ -36,7 +37,7 @@ from kbroker.records.batch import (
     set_timestamp_type,
 )
 from kbroker.records.compression import ZSTD, compress, decompress
-from kbroker.records.record import Outline, walk_outlines
+from kbroker.records.record import MIN_RECORD_SIZE, Outline, walk_outlines
 
 # compression.type=producer: whatever the client chose stays.
 PRODUCER_CODEC = -1
@@ -144,6 +145,8 @@ def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules
     count = header.last_offset_delta + 1
     if count <= 0 or header.record_count <= 0 or count != header.record_count:
         raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
+    if count * MIN_RECORD_SIZE > len(batch) and not header.attributes & COMPRESSION_MASK:
+        raise _invalid(f"{count} records can't be in {len(batch)} bytes")
     if header.attributes & CONTROL_FLAG:
         raise _invalid("Clients may not write control records")
     if header.producer_id >= 0 and header.base_sequence < 0:
@@ -171,7 +174,8 @@ def _settle_timestamps(batch: memoryview, header: BatchHeader, rules: Validation
     flagged = header.attributes & LOG_APPEND_TIME_FLAG
     if flagged and (rules.log_append_time or header.max_timestamp == NO_TIMESTAMP):
         message = "Only the broker may set the timestamp type LogAppendTime"
-        raise InvalidRecords(INVALID_TIMESTAMP, message, [(i, message) for i in range(header.record_count)])
+        errors = [(index, message) for index, _ in enumerate(_outlines(batch, header, rules))]
+        raise InvalidRecords(INVALID_TIMESTAMP, message, errors)
     if rules.log_append_time:
         _stamp(batch, header, header.attributes | LOG_APPEND_TIME_FLAG, now_ms)
         return

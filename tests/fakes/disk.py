@@ -93,7 +93,7 @@ class MemoryFile:
 
     def _change(self, write: _Write) -> None:
         try:
-            self._disk.count_write("write", self.path)
+            self._disk.count_write("truncate" if write.data is None else "write", self.path)
         except OSError:
             # Half of it may be there.
             if write.data:

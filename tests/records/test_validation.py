@@ -89,6 +89,11 @@ def test_a_good_batch_is_passed_on_uncopied() -> None:
         (lambda view: rewritten(view, 23, b"\xff\xff\xff\xff"), INVALID_RECORD),
         (lambda view: rewritten(view, 57, b"\x00\x00\x00\x00"), INVALID_RECORD),
         (lambda view: rewritten(view, 57, b"\x00\x00\x00\x02"), INVALID_RECORD),
+        # more records than bytes
+        (
+            lambda view: rewritten(rewritten(view, 23, b"\x00\x00\xff\xfe"), 57, b"\x00\x00\xff\xff"),
+            INVALID_RECORD,
+        ),
         (lambda view: rewritten(view, 21, CONTROL_FLAG.to_bytes(2, "big")), INVALID_RECORD),
         # a producer id without a sequence
         (lambda view: rewritten(view, 43, bytes(8)), INVALID_RECORD),
