@@ -1,4 +1,4 @@
-"""The producer snapshots of one log: one at each segment's start, one at a clean stop's end.
+"""The producer snapshots of one log, named by the offset they are for.
 
 Named by the offset they are valid for. Each has a CRC, so it need not be
 written atomically: a torn one is dropped, and the log itself replayed.

@@ -251,7 +251,7 @@ def test_leadership_lost_before_the_commit(replicated: GroupWorld) -> None:
 
 def test_a_disk_that_fails(world: GroupWorld) -> None:
     world.commit(5)
-    world.disk.fails_with["append"] = OSError(errno.ENOSPC, "full")
+    world.disk.fails_with["write"] = OSError(errno.ENOSPC, "full")
     assert error_of(world.commit(6)) == errors.NOT_COORDINATOR
 
 

@@ -21,13 +21,13 @@ from kbroker.protocol.generated.offset_fetch_request import (
     OffsetFetchRequestTopics,
 )
 from kbroker.protocol.generated.sync_group_request import SyncGroupRequest, SyncGroupRequestAssignment
-from tests.handlers.support import MemoryDisk, World, now
+from tests.handlers.support import DeferringDisk, World, now
 
 
 class GroupWorld(World):
     """Broker 1, coordinating groups on the `__consumer_offsets` it is given."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None, disk: MemoryDisk | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, disk: DeferringDisk | None = None) -> None:
         super().__init__(settings, disk)
         self.room = WaitingRoom(self.clock)
         self.services.waiting = self.room

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from kbroker.config import Config
-from kbroker.environment import Environment, File
+from kbroker.environment import Environment
 from kbroker.handlers.context import ConnectionFacts, Pending, RequestContext, Services
 from kbroker.handlers.table import SUPPORTED
 from kbroker.log.directory import LogDirectory
@@ -26,6 +26,7 @@ from kbroker.records.record import Record
 from kbroker.replication.fetch_session import FetchSessionCache
 from kbroker.replication.partition import Partition
 from kbroker.replication.replica_manager import ReplicaManager
+from tests.fakes.disk import MemoryDisk
 
 NODE_ID = 1
 LISTENER = "PLAINTEXT"
@@ -61,130 +62,29 @@ class CountingRandom:
         return self.drawn % limit
 
 
-class MemoryFile:
-    """A file that lives in `MemoryDisk.files`; `fails_with` makes writing or syncing fail."""
-
-    def __init__(self, disk: MemoryDisk, data: bytearray) -> None:
-        self._disk = disk
-        self.data = data
-
-    def fileno(self) -> int:
-        return -1
-
-    def size(self) -> int:
-        return len(self.data)
-
-    def append(self, data: bytes | bytearray | memoryview) -> None:
-        self._disk.raise_if("append")
-        self.data += data
-
-    def appendv(self, parts: list[bytes | bytearray | memoryview]) -> None:
-        for part in parts:
-            self.append(part)
-
-    def pread(self, length: int, position: int) -> bytes:
-        return bytes(self.data[position : position + length])
-
-    def pwrite(self, data: bytes | bytearray | memoryview, position: int) -> None:
-        self.data[position : position + len(data)] = data
-
-    def truncate(self, length: int) -> None:
-        del self.data[length:]
-        self.data += bytes(length - len(self.data))
-
-    def sync(self) -> None:
-        self._disk.syncs += 1
-        self._disk.raise_if("sync")
-
-    def start_writeback(self, position: int, length: int) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class MemoryDisk:
-    """Files by path. Work given to `offload` waits for `run_offloaded`."""
+class DeferringDisk(MemoryDisk):
+    """Work given to `offload` waits for `run_offloaded`; `fails_with` makes an operation fail."""
 
     def __init__(self) -> None:
-        self.files: dict[str, bytearray] = {}
-        self.directories: set[str] = set()
+        super().__init__()
         self.fails_with: dict[str, OSError] = {}
         self.syncs = 0
         self.offloaded: list[tuple[Callable[[], None], Callable[[BaseException | None], None]]] = []
 
-    def raise_if(self, operation: str) -> None:
+    def count_write(self, operation: str, path: str) -> None:
+        if operation == "sync":
+            self.syncs += 1
+        self._raise_if(operation)
+        super().count_write(operation, path)
+
+    def _raise_if(self, operation: str) -> None:
         error = self.fails_with.get(operation)
         if error is not None:
             raise error
 
-    def open(self, path: str, *, create: bool = False) -> File:
-        if create:
-            self.raise_if("create")
-            self.files.setdefault(path, bytearray())
-        if path not in self.files:
-            raise FileNotFoundError(path)
-        return MemoryFile(self, self.files[path])
-
-    def read_bytes(self, path: str) -> bytes:
-        if path not in self.files:
-            raise FileNotFoundError(path)
-        return bytes(self.files[path])
-
-    def write_atomically(self, path: str, data: bytes) -> None:
-        self.files[path] = bytearray(data)
-
-    def list_directory(self, path: str) -> list[str]:
-        prefix = path + "/"
-        return sorted(
-            {
-                name[len(prefix) :].split("/")[0]
-                for name in (*self.files, *self.directories)
-                if name.startswith(prefix)
-            }
-        )
-
-    def exists(self, path: str) -> bool:
-        return path in self.files or path in self.directories
-
-    def size(self, path: str) -> int:
-        return len(self.files[path])
-
-    def modified_ms(self, path: str) -> int:
-        return 0
-
-    def make_directory(self, path: str) -> None:
-        self.directories.add(path)
-
-    def rename(self, source: str, target: str) -> None:
-        for name in list(self.files):
-            if name == source or name.startswith(source + "/"):
-                self.files[target + name[len(source) :]] = self.files.pop(name)
-        for name in list(self.directories):
-            if name == source or name.startswith(source + "/"):
-                self.directories.discard(name)
-                self.directories.add(target + name[len(source) :])
-
-    def remove(self, path: str) -> None:
-        self.files.pop(path, None)
-
-    def remove_tree(self, path: str) -> None:
-        for name in list(self.files):
-            if name.startswith(path + "/"):
-                del self.files[name]
-        self.directories = {
-            name for name in self.directories if name != path and not name.startswith(path + "/")
-        }
-
-    def sync_directory(self, path: str) -> None:
-        pass
-
     def space(self, path: str) -> tuple[int, int]:
-        self.raise_if("space")
+        self._raise_if("space")
         return 1_000_000, 400_000
-
-    def lock(self, path: str) -> Callable[[], None] | None:
-        return lambda: None
 
     def offload(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
         self.offloaded.append((work, done))
@@ -273,11 +173,11 @@ class World:
     def __init__(
         self,
         settings: Mapping[str, str] | None = None,
-        disk: MemoryDisk | None = None,
+        disk: DeferringDisk | None = None,
         image: MetadataImage | None = None,
     ) -> None:
         self.clock = FakeClock()
-        self.disk = MemoryDisk() if disk is None else disk
+        self.disk = DeferringDisk() if disk is None else disk
         self.waiting = FakeWaiting()
         self.producer_ids = FakeProducerIds()
         environment = Environment(self.clock, CountingRandom(), self.disk)

@@ -86,7 +86,7 @@ def test_records_are_stored_as_they_came_but_for_offset_and_epoch(world: World) 
     sent = batch(b"a")
     world.call(request(bytes(sent)), 13)
     world.call(request(bytes(sent)), 13)
-    stored = world.disk.files["/data/t-0/00000000000000000000.log"][len(sent) :]
+    stored = world.disk.read_bytes("/data/t-0/00000000000000000000.log")[len(sent) :]
     assert stored[:8] == (1).to_bytes(8, "big")
     assert stored[12:16] == (3).to_bytes(4, "big")
     assert stored[16:] == sent[16:]
@@ -371,10 +371,10 @@ def test_failed_flush_takes_the_directory_offline() -> None:
 
 def test_full_disk_refuses_appends_until_there_is_room(world: World) -> None:
     world.call(request(batch(b"a")), 13)
-    world.disk.fails_with["append"] = OSError(errno.ENOSPC, "full")
+    world.disk.fails_with["write"] = OSError(errno.ENOSPC, "full")
     assert only(world.call(request(batch(b"b")), 13)).error_code == errors.KAFKA_STORAGE_ERROR
     assert world.replicas.partition("t", 0).is_leader
-    del world.disk.fails_with["append"]
+    del world.disk.fails_with["write"]
     assert only(world.call(request(batch(b"c")), 13)).base_offset == 1
 
 

@@ -29,7 +29,7 @@ from kbroker.protocol.header import request_header_bytes
 from kbroker.protocol.primitives import FileRegion
 from kbroker.replication.fetch_session import FetchSessionCache
 from kbroker.replication.replica_manager import ReplicaManager
-from tests.handlers.support import FakeClock, MemoryDisk
+from tests.handlers.support import DeferringDisk, FakeClock
 
 LISTENER = "PLAINTEXT"
 ROOT = "/data"
@@ -65,7 +65,7 @@ class WireWorld:
 
     def __init__(self, seed: object = 0, settings: Mapping[str, str] | None = None) -> None:
         self.clock = FakeClock()
-        self.disk = MemoryDisk()
+        self.disk = DeferringDisk()
         environment = Environment(self.clock, SeededRandom(seed), self.disk)
         config = Config.from_sources({**_SETTINGS, **(settings or {})}, mode="dev")
         directory = LogDirectory.open(environment, ROOT, node_id=1)
