@@ -313,7 +313,9 @@ class GroupCoordinators:
     ) -> DescribeGroupsResponse | Pending[DescribeGroupsResponse]:
         from kbroker.protocol.generated.describe_groups_response import DescribeGroupsResponse
 
-        described = gather([self._describe(group_id, context.api_version) for group_id in request.groups])
+        # Each once: a small request that repeats a large group must not become a huge answer.
+        group_ids = dict.fromkeys(request.groups)
+        described = gather([self._describe(group_id, context.api_version) for group_id in group_ids])
         if isinstance(described, Pending):
             return described.then(lambda groups: DescribeGroupsResponse(groups=groups))
         return DescribeGroupsResponse(groups=described)

@@ -26,13 +26,15 @@ VERSIONS = (0, 0)
 
 
 def handle(request: DescribeProducersRequest, context: RequestContext) -> DescribeProducersResponse:
+    # Each partition once: a small request that repeats one must not become a huge answer.
+    wanted: dict[str, dict[int, None]] = {}
+    for topic in request.topics:
+        wanted.setdefault(topic.name, {}).update(dict.fromkeys(topic.partition_indexes))
     return DescribeProducersResponse(
         0,
         [
-            TopicResponse(
-                topic.name, [_answer(context, topic.name, index) for index in topic.partition_indexes]
-            )
-            for topic in request.topics
+            TopicResponse(name, [_answer(context, name, index) for index in indexes])
+            for name, indexes in wanted.items()
         ],
     )
 

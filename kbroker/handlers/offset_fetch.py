@@ -44,7 +44,7 @@ def handle(
     request: OffsetFetchRequest, context: RequestContext
 ) -> OffsetFetchResponse | Pending[OffsetFetchResponse]:
     version = context.api_version
-    groups = request.groups if version >= _FIRST_VERSION_WITH_GROUPS else [_only_group(request)]
+    groups = _each_once(request.groups) if version >= _FIRST_VERSION_WITH_GROUPS else [_only_group(request)]
     unknown: list[list[OffsetFetchResponseTopics]] = [[] for _ in groups]
     if version >= _FIRST_VERSION_WITH_TOPIC_IDS:
         image = context.services.metadata.image
@@ -64,6 +64,14 @@ def handle(
         OffsetFetchRequest(groups=groups, require_stable=request.require_stable), context
     )
     return answer.then(fit) if isinstance(answer, Pending) else fit(answer)
+
+
+def _each_once(groups: list[OffsetFetchRequestGroup]) -> list[OffsetFetchRequestGroup]:
+    """A small request that repeats a large group must not become a huge answer."""
+    by_id: dict[str, OffsetFetchRequestGroup] = {}
+    for group in groups:
+        by_id.setdefault(group.group_id, group)
+    return list(by_id.values())
 
 
 def _only_group(request: OffsetFetchRequest) -> OffsetFetchRequestGroup:

@@ -47,3 +47,7 @@ def test_authorized_operations_only_when_asked_for(world: GroupWorld) -> None:
 def test_not_the_coordinator() -> None:
     (group,) = now(GroupWorld().call(DescribeGroupsRequest(["g"]), 6)).groups
     assert group.error_code == errors.NOT_COORDINATOR
+
+
+def test_a_repeated_group_is_answered_once(world: GroupWorld) -> None:
+    assert len(now(world.call(DescribeGroupsRequest(["g"] * 1000), 6)).groups) == 1

@@ -49,3 +49,10 @@ def test_errors(topic: str, index: int, code: int) -> None:
     answer = ask(world, topic, index)
     assert answer.error_code == code
     assert bool(answer.error_message) == bool(code)
+
+
+def test_a_repeated_partition_is_answered_once() -> None:
+    world = World()
+    world.create_topic("t")
+    answer = world.call(DescribeProducersRequest([TopicRequest("t", [0, 0]), TopicRequest("t", [0])]), 0)
+    assert [len(topic.partitions) for topic in answer.topics] == [1]

@@ -102,3 +102,8 @@ def test_many_groups_in_one_request(world: GroupWorld) -> None:
     response = now(world.call(OffsetFetchRequest(groups=groups), 8))
     found = [(group.group_id, *offsets(group.topics)) for group in response.groups]
     assert found == [("other", (0, 9, "why")), ("none", (0, -1, "")), ("g", (0, 5, "why"))]
+
+
+def test_a_repeated_group_is_answered_once(world: GroupWorld) -> None:
+    request = OffsetFetchRequest(groups=[OffsetFetchRequestGroup("g", topics=None)] * 1000)
+    assert len(now(world.call(request, 9)).groups) == 1
