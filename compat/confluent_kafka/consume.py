@@ -60,7 +60,8 @@ def consume_offset(context: Context) -> None:
 
 
 def consume_timestamp(context: Context) -> None:
-    topic = create_topic(context, context.topic(), 2)
+    # Old records, which retention must not take away.
+    topic = create_topic(context, context.topic(), 2, {"retention.ms": "-1"})
     # One batch a record, so that the index has something to find.
     send(
         context,

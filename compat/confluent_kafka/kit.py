@@ -54,6 +54,7 @@ def create_topic(
 def _served(admin: AdminClient, topic: str, partitions: int) -> bool:
     latest = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(partitions)}
     try:
+        admin.list_topics(topic, 10)  # Else it may believe for long that there is no leader.
         return all(offset.result(30) for offset in admin.list_offsets(latest).values())
     except KafkaException:
         return False

@@ -62,7 +62,9 @@ def _is_known(file: Path, directory: Path) -> bool:
         return file.name in BESIDE_PARTITIONS
     if METADATA_SNAPSHOT.fullmatch(file.name):
         return file.parent.name == "__cluster_metadata-0"
-    return file.name in BESIDE_SEGMENTS or SEGMENT_FILE.fullmatch(file.name) is not None
+    # A segment that retention has just cut off waits under this name for a minute.
+    name = file.name.removesuffix(".deleted")
+    return name in BESIDE_SEGMENTS or SEGMENT_FILE.fullmatch(name) is not None
 
 
 def _check_checkpoints(directory: Path) -> None:

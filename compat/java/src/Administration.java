@@ -162,7 +162,7 @@ final class Administration {
         Kit.send(
             context,
             IntStream.range(0, 50)
-                .mapToObj(n -> new ProducerRecord<String, String>(topic, 0, 1_700_000_000_000L + n, null, "" + n))
+                .mapToObj(n -> new ProducerRecord<String, String>(topic, 0, System.currentTimeMillis() + n, null, "" + n))
                 .toList(),
             "batch.size", 200);
         var deleted = admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(30)));

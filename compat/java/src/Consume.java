@@ -77,7 +77,8 @@ final class Consume {
     }
 
     private static void timestamp(Context context) throws Exception {
-        String topic = Kit.createTopic(context, context.topic(), 2);
+        // Old records, which retention must not take away.
+        String topic = Kit.createTopic(context, context.topic(), 2, "retention.ms", "-1");
         var first = new TopicPartition(topic, 0);
         var empty = new TopicPartition(topic, 1);
         // One batch a record, so that the index has something to find.
