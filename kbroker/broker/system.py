@@ -8,11 +8,8 @@ Why files close when nobody refers to them: a response under way holds its
 hand its number to another file.
 """
 
-import ctypes
 import fcntl
 import os
-import secrets
-import shutil
 import time
 from collections.abc import Callable
 
@@ -20,6 +17,8 @@ Offload = Callable[[Callable[[], None], Callable[[BaseException | None], None]],
 Data = bytes | bytearray | memoryview
 
 _SYNC_FILE_RANGE_WRITE = 2
+# Of the 64 digits of base64url.
+_DASH = 62
 _MODE = 0o644
 
 
@@ -37,13 +36,18 @@ class SystemRandom:
     """The operating system's random numbers."""
 
     def uuid(self) -> bytes:
-        value = bytearray(secrets.token_bytes(16))
+        value = bytearray(os.urandom(16))
+        # Its text must not begin with a dash: command lines would take it for an option.
+        while value[0] >> 2 == _DASH:
+            value[0] = os.urandom(1)[0]
         value[6] = value[6] & 0x0F | 0x40
         value[8] = value[8] & 0x3F | 0x80
         return bytes(value)
 
     def below(self, limit: int) -> int:
-        return secrets.randbelow(limit)
+        # Eight bytes more than `limit` has: the bias is beyond notice.
+        length = limit.bit_length() // 8 + 8
+        return int.from_bytes(os.urandom(length), "big") % limit
 
 
 class OsFile:
@@ -116,6 +120,8 @@ class OsFile:
 
 def _sync_file_range(fd: int, position: int, length: int) -> None:
     """A hint that only Linux takes; whether it was taken does not matter."""
+    import ctypes
+
     function = getattr(ctypes.CDLL(None), "sync_file_range", None)
     if function is not None:
         function(fd, ctypes.c_int64(position), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
@@ -123,6 +129,8 @@ def _sync_file_range(fd: int, position: int, length: int) -> None:
 
 def _sync_volume(fd: int) -> None:
     """Sync the file system that holds `fd`; all of them where only that can be had."""
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     function = getattr(libc, "syncfs", None)
     if function is None:
@@ -186,6 +194,8 @@ class OsDisk:
             return
 
     def remove_tree(self, path: str) -> None:
+        import shutil
+
         shutil.rmtree(path, ignore_errors=True)
 
     def sync_directory(self, path: str) -> None:

@@ -12,8 +12,8 @@ Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from kbroker.environment import Environment, File
@@ -93,14 +93,11 @@ class LogDirectory:
     ) -> "LogDirectory":
         """Take possession of `path`; LogDirectoryError says in one sentence why it can't be."""
         disk = environment.disk
-        try:
+        with _in_one_sentence(path):
             disk.make_directory(path)
             names = disk.list_directory(path)
             meta = identify(environment, path, names, node_id, cluster_id)
             unlock = disk.lock(f"{path}/{LOCK}")
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise LogDirectoryError(f"The log directory {path} can't be used: {why}.") from error
         if unlock is None:
             raise LogDirectoryError(f"The log directory {path} is in use by another broker process.")
         directory = cls(environment, path, meta, unlock)
@@ -134,23 +131,25 @@ class LogDirectory:
         if self._begun:
             return
         self._begun = True
-        if self.is_new:
-            self._disk.write_atomically(f"{self.path}/{META_PROPERTIES}", encode_properties(self._meta))
-            # Its own name too, if it is ours to sync.
-            with suppress(OSError):
-                self._disk.sync_directory(self.path.rpartition("/")[0] or "/")
-        if self.was_clean:
-            self._disk.remove(f"{self.path}/{CLEAN_SHUTDOWN}")
-            self._disk.sync_directory(self.path)
+        with _in_one_sentence(self.path):
+            if self.is_new:
+                self._disk.write_atomically(f"{self.path}/{META_PROPERTIES}", encode_properties(self._meta))
+                # Its own name too, if it is ours to sync.
+                with suppress(OSError):
+                    self._disk.sync_directory(self.path.rpartition("/")[0] or "/")
+            if self.was_clean:
+                self._disk.remove(f"{self.path}/{CLEAN_SHUTDOWN}")
+                self._disk.sync_directory(self.path)
 
     def open_metadata_log(self, config: LogConfig) -> PartitionLog:
         """The log of the cluster's metadata, made if need be. It is in no checkpoint."""
         self.begin()
         name = f"{METADATA_TOPIC}-0"
-        is_new = not self._disk.exists(f"{self.path}/{name}")
-        if is_new:
-            self._make_log_directory(name, METADATA_TOPIC_ID)
-        log = self._open_log((METADATA_TOPIC, 0), config, METADATA_TOPIC_ID, is_new=is_new)
+        with _in_one_sentence(self.path):
+            is_new = not self._disk.exists(f"{self.path}/{name}")
+            if is_new:
+                self._make_log_directory(name, METADATA_TOPIC_ID)
+            log = self._open_log((METADATA_TOPIC, 0), config, METADATA_TOPIC_ID, is_new=is_new)
         self._metadata_logs.append(log)
         return log
 
@@ -175,8 +174,9 @@ class LogDirectory:
             done += scanned
             progress(min(done, total), total)
 
-        for key in found:
-            self._load_partition(key, config_for(key[0]), on_scanned)
+        with _in_one_sentence(self.path):
+            for key in found:
+                self._load_partition(key, config_for(key[0]), on_scanned)
 
     def _bytes_to_check(self, key: TopicPartition) -> int:
         """About how much of a partition lies behind its recovery point: whole segments."""
@@ -249,7 +249,8 @@ class LogDirectory:
             self._make_log_directory(f"{topic}-{partition}", topic_id)
             log = self._open_log(key, config, topic_id, is_new=True)
         except OSError as error:
-            self.on_failure(error)
+            if error.errno not in REFUSALS:
+                self.on_failure(error)
             raise
         self.logs[key] = log
         return log
@@ -419,6 +420,17 @@ class LogDirectory:
         self._write_offsets(HIGH_WATERMARKS, self._high_watermarks_now())
         self._write_offsets(LOG_STARTS, self._log_starts_now())
         self._disk.write_atomically(f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(broker_epoch))
+
+
+@contextmanager
+def _in_one_sentence(path: str) -> Iterator[None]:
+    """What a person hears when the operating system refuses."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        where = error.filename if error.filename is not None else path
+        raise LogDirectoryError(f"The log directory {path} can't be used: {why} ({where}).") from error
 
 
 def parse_directory_name(name: str) -> TopicPartition | None:

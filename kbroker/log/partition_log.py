@@ -445,7 +445,8 @@ class PartitionLog:
 
     def write_closing_state(self) -> None:
         """Write all that a start would otherwise rebuild. Unsynced: many logs are synced at once."""
-        self.segments.active.seal()
+        for segment in self.segments:
+            segment.seal()
         self.snapshots.write(self.log_end_offset, self.producers)
         self._flushing.save_epochs_unsynced()
 

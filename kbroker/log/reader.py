@@ -64,13 +64,18 @@ def read_region(
             start = segment.position_of(offset)
             if start < segment.size:
                 whole = upper_offset >= (log_end_offset if following is None else following.base_offset)
-                limit = segment.size if whole else segment.position_of(upper_offset)
+                limit = segment.size if whole else _position_of(segment, active, recent, upper_offset)
                 return _read(segment, start, limit, max_bytes, at_least_one)
         except DamagedBatch as damage:
             raise not_served(damage) from None
         # The rest of this segment was compacted away.
         segment = following
     return Read([], 0)
+
+
+def _position_of(segment: Segment, active: Segment, recent: Mapping[int, int], offset: int) -> int:
+    position = recent.get(offset) if segment is active else None
+    return segment.position_of(offset) if position is None else position
 
 
 def _read(segment: Segment, start: int, limit: int, max_bytes: int, at_least_one: bool) -> Read:

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from kbroker.environment import Disk
 from kbroker.log.checkpoints import decode_epochs
 from kbroker.log.config import LogConfig
+from kbroker.log.identity import LogDirectoryError
 from kbroker.log.index import AbortedTransaction
 from kbroker.log.leader_epochs import LeaderEpochs
 from kbroker.log.producer_state import ProducerStates
-from kbroker.log.scan import SWEEP_CHUNK, Scan
+from kbroker.log.scan import SWEEP_CHUNK, Scan, holds_old_message
 from kbroker.log.segment import (
     INDEX_SUFFIX,
     LOG_SUFFIX,
@@ -261,6 +262,12 @@ class LogLoader:
         self._progress(size - position)
         if damage is None:
             return
+        if holds_old_message(segment.file, segment.size, size):
+            # Not damage, and not ours to cut.
+            raise LogDirectoryError(
+                f"{segment.path} holds messages in a format from before Kafka 0.11, "
+                "which this broker does not read: let Apache Kafka rewrite or delete them first."
+            )
         where = f"{segment.path}: {damage} at position {segment.size}"
         logger.warning("%s, cut there; %d bytes dropped", where, size - segment.size)
         self._drop_behind(segments, index)

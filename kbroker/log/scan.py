@@ -6,6 +6,8 @@ large a batch claims to be.
 """
 
 from collections.abc import Iterator
+from struct import Struct
+from zlib import crc32
 
 from crc32c import crc32c
 
@@ -17,6 +19,24 @@ LOOK_UP_CHUNK = 4096 + HEADER_SIZE
 SWEEP_CHUNK = 256 * 1024
 MAX_RELATIVE_OFFSET = 2**31 - 1
 _CRC_FROM = 21
+# Offset, size, CRC-32 of what follows it, magic.
+_OLD_HEADER = Struct(">qiIB")
+_OLD_CRC_FROM = 16
+_MAX_OLD_MESSAGE = 64 * 1024 * 1024
+
+
+def holds_old_message(file: File, position: int, end: int) -> bool:
+    """Whether a message of format 0 or 1, with a CRC that fits, lies at `position`."""
+    head = file.pread(_OLD_HEADER.size, position)
+    if len(head) < _OLD_HEADER.size:
+        return False
+    size: int
+    crc: int
+    magic: int
+    _, size, crc, magic = _OLD_HEADER.unpack(head)
+    if magic not in (0, 1) or not 14 <= size <= min(end - position - LENGTH_OVERHEAD, _MAX_OLD_MESSAGE):
+        return False
+    return crc32(file.pread(size - 4, position + _OLD_CRC_FROM)) == crc
 
 
 class Scan:

@@ -53,6 +53,7 @@ class Segment:
         "_index",
         "_index_interval_bytes",
         "_prefix",
+        "_rebuilt",
         "_reported_damage",
         "_since_index",
         "_time_index",
@@ -105,6 +106,7 @@ class Segment:
         self._timestamps_known = size == 0
         self._aborted: list[AbortedTransaction] | None = [] if size == 0 else None
         self._verified: VerifiedRanges | None = None
+        self._rebuilt = False
         self._reported_damage = -1
         # (offset, position) where the last read ended: where a sequential reader comes back.
         self._hint = (-1, 0)
@@ -275,7 +277,8 @@ class Segment:
         """Adopt the time index's last entry if the batch it names agrees."""
         last = self._time_index.last()
         if last is None:
-            return self.size == 0
+            # Honest where records carry no time.
+            return self.first_batch_timestamp() < 0
         timestamp, relative_offset = last
         try:
             found = self.find(self.base_offset + relative_offset)
@@ -291,6 +294,7 @@ class Segment:
 
     def rebuild_indexes(self) -> None:
         """From the batch headers. Behind damage the old entries are all there is: they stay."""
+        self._rebuilt = True
         old = self._index
         size = self.size
         self._index, self._time_index = OffsetIndex(), TimeIndex()
@@ -361,7 +365,7 @@ class Segment:
                     scan.position = position
                     break
                 yield position, header
-            if scan.damage is not None and scan.position == entry[1] and not self.indexes_dirty:
+            if scan.damage is not None and scan.position == entry[1] and not self._rebuilt:
                 self.rebuild_indexes()
                 scan = self._scan(0)
                 yield from scan

@@ -1,7 +1,12 @@
 """Starting on what an interrupted cleaning, deletion or roll left behind."""
 
+from zlib import crc32
+
+import pytest
+
 from kbroker.environment import Environment
 from kbroker.log.config import LogConfig
+from kbroker.log.directory import LogDirectoryError
 from tests.fakes.disk import MemoryDisk
 from tests.fakes.world import make_environment
 from tests.log.support import LOG_PATH, append, batch_of, headers, new_log, read_all, reopen
@@ -113,6 +118,25 @@ def test_gaps_of_compaction_are_honest() -> None:
     disk.cut(f"{LOG_PATH}/{1:020d}.log", 0)
     log, _ = reopen(environment, compacted)
     assert [header.base_offset for header in headers(read_all(log))] == [0, 2]
+
+
+def test_messages_of_old_formats_are_not_taken_for_damage() -> None:
+    """A directory that has seen every version since 2012 may hold them."""
+    environment, disk = three_segments()
+    body = b"\x01\x00" + bytes(8) + b"\xff\xff\xff\xff" + b"\x00\x00\x00\x03old"
+    message = bytes(8) + (len(body) + 4).to_bytes(4, "big") + crc32(body).to_bytes(4, "big") + body
+    path = f"{LOG_PATH}/{2:020d}.log"
+    disk.remove("/data/.kafka_cleanshutdown")
+    disk.remove("/data/recovery-point-offset-checkpoint")
+    put(disk, f"{2:020d}.log", message)
+    with pytest.raises(LogDirectoryError, match="before Kafka"):
+        reopen(environment, CONFIG)
+    assert disk.read_bytes(path) == message
+    # A flipped magic byte is damage.
+    disk.kill()
+    disk.corrupt(path, len(message) - 1, 1)
+    log, _ = reopen(environment, CONFIG)
+    assert log.log_end_offset == 2
 
 
 def test_idle_logs_hold_no_files_open() -> None:
