@@ -11,8 +11,6 @@ A batch is checked (`duplicate_of`, `check`) before it is written and noted
 from struct import Struct
 from struct import error as LayoutError
 
-from crc32c import crc32c
-
 from kbroker.log.index import AbortedTransaction
 from kbroker.protocol.errors import (
     INVALID_PRODUCER_EPOCH,
@@ -22,6 +20,7 @@ from kbroker.protocol.errors import (
     KafkaError,
 )
 from kbroker.records.batch import NO_PRODUCER_EPOCH, NO_SEQUENCE, BatchHeader, add_sequence
+from kbroker.records.crc import crc32c
 
 BATCHES_KEPT = 5
 NO_OFFSET = -1

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from struct import Struct
 from zlib import crc32
 
-from crc32c import crc32c
-
 from kbroker.environment import File
 from kbroker.records.batch import HEADER_SIZE, LENGTH_OVERHEAD, MAGIC, BatchHeader, read_batch_header
+from kbroker.records.crc import crc32c
 
 # Enough for an index interval: look-ups rarely need a second read.
 LOOK_UP_CHUNK = 4096 + HEADER_SIZE

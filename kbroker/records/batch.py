@@ -10,8 +10,7 @@ recomputes the CRC only when it stamps LogAppendTime. Kafka: `DefaultRecordBatch
 from collections.abc import Iterator, Sequence
 from struct import Struct
 
-from crc32c import crc32c
-
+from kbroker.records.crc import crc32c
 from kbroker.records.record import Record, write_record
 
 HEADER_SIZE = 61

@@ -1,7 +1,7 @@
 """Batches as bytes: layout, checksum, patching in place."""
 
 import pytest
-from crc32c import crc32c
+from crc32c import crc32c as reference_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ from kbroker.records.batch import (
     set_offset_and_leader_epoch,
     set_timestamp_type,
 )
+from kbroker.records.crc import crc32c
 from kbroker.records.record import Record, walk_outlines, walk_records, write_record
 
 HEADERS = st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=3)
@@ -44,7 +45,7 @@ def test_the_bytes_of_one_batch_written_out() -> None:
         base_sequence=7,
     )
     assert batch[:17].hex() == "0000000000000005" + "0000003d" + "00000003" + "02"
-    assert batch[17:21] == crc32c(bytes(batch[21:])).to_bytes(4, "big")
+    assert batch[17:21] == reference_crc32c(bytes(batch[21:])).to_bytes(4, "big")
     assert batch[21:61].hex() == (
         "0000" + "00000000" + "0102030405060708" * 2 + "0000000000000009" + "0001" + "00000007" + "00000001"
     )
@@ -159,3 +160,9 @@ def test_a_header_name_that_is_no_text_is_refused() -> None:
     with pytest.raises(KafkaError):
         list(walk_records(memoryview(payload), 1))
     assert HEADER_SIZE == 61
+
+
+@given(st.binary(max_size=200), st.integers(0, 200))
+def test_the_checksum_is_that_of_the_package_and_can_be_continued(data: bytes, cut: int) -> None:
+    assert crc32c(memoryview(data)) == reference_crc32c(data)
+    assert crc32c(data[cut:], crc32c(data[:cut])) == crc32c(data)
