@@ -17,5 +17,10 @@ own, after a clean stop and after a kill.
 
 Why reads verify: bytes that this process neither wrote nor scanned since it
 started are checked against their CRC once, before they are first handed out,
-a bounded piece per read. Everything later goes out by sendfile unread.
+a bounded piece per read. Everything later goes out by sendfile unread. A
+damaged batch answers CORRUPT_MESSAGE, its neighbours are served.
+
+Differences to Kafka: a checkpoint that can't be read is rebuilt, not fatal;
+after an unclean stop a log that is not compacted ends at the first gap
+between segments; segments of message formats 0 and 1 are refused, not read.
 """
