@@ -4,29 +4,20 @@
     flushed_offset   ≤ log_end_offset       what an unclean stop need not check
     offline          after a failed write or fsync: every call answers 56
 
-Reading is in `reader.py`, starting up in `recovery.py`. An append is one step:
+Looking is in `readable_log.py`, starting up in `recovery.py`. An append is one step:
 checked, written, noted; if the write fails, nothing has changed. Kafka:
 `UnifiedLog`, `LocalLog`.
 """
 
 import errno
 import logging
-from collections.abc import Iterator
 from enum import Enum
 
 from kbroker.environment import Environment
 from kbroker.log.config import LogConfig
 from kbroker.log.flush import Flush, Flushing
-from kbroker.log.index import AbortedTransaction
 from kbroker.log.owner import LogOwner
-from kbroker.log.reader import (
-    Read,
-    TimestampedOffset,
-    iterate_batches,
-    max_timestamp_offset,
-    offset_for_timestamp,
-    read_region,
-)
+from kbroker.log.readable_log import ReadableLog, storage_error
 from kbroker.log.recovery import (
     DELETED_SUFFIX,
     LoadedLog,
@@ -39,7 +30,6 @@ from kbroker.log.scan import MAX_RELATIVE_OFFSET
 from kbroker.log.segment import DamagedBatch, Segment
 from kbroker.protocol.errors import (
     CORRUPT_MESSAGE,
-    KAFKA_STORAGE_ERROR,
     OFFSET_OUT_OF_RANGE,
     RECORD_LIST_TOO_LARGE,
     KafkaError,
@@ -100,30 +90,10 @@ class AppendInfo:
         self.flush_due = flush_due
 
 
-class PartitionLog:
+class PartitionLog(ReadableLog):
     """The log of one topic partition in one directory."""
 
-    __slots__ = (
-        "_disk",
-        "_flushing",
-        "_high_watermark",
-        "_owner",
-        "_random",
-        "_recent",
-        "_writeback_from",
-        "config",
-        "directory",
-        "leader_epochs",
-        "log_end_offset",
-        "log_start_offset",
-        "offline",
-        "partition",
-        "producers",
-        "segments",
-        "snapshots",
-        "topic",
-        "topic_id",
-    )
+    __slots__ = ("_disk", "_flushing", "_owner", "_random", "_writeback_from", "directory")
 
     def __init__(
         self,
@@ -140,24 +110,11 @@ class PartitionLog:
         high_watermark: int,
         names_unsure: bool,
     ) -> None:
+        super().__init__(topic, partition, topic_id, config, loaded, high_watermark)
         self.directory = directory
-        self.topic = topic
-        self.partition = partition
-        self.topic_id = topic_id
-        self.config = config
-        self.offline = False
-        self.log_start_offset = loaded.log_start_offset
-        self.log_end_offset = loaded.log_end_offset
-        self.leader_epochs = loaded.epochs
-        self.producers = loaded.producers
         self._disk = environment.disk
         self._random = environment.random
         self._owner = owner
-        self.segments = loaded.segments
-        self.snapshots = loaded.snapshots
-        self._high_watermark = min(max(high_watermark, self.log_start_offset), self.log_end_offset)
-        self.producers.on_high_watermark(self._high_watermark)
-        self._recent: dict[int, int] = {}
         self._flushing = Flushing(
             self._disk,
             self,
@@ -168,19 +125,7 @@ class PartitionLog:
         )
         self._writeback_from = self.segments.active.size
 
-    def __repr__(self) -> str:
-        return f"PartitionLog({self.topic}-{self.partition}, {self.log_start_offset}…{self.log_end_offset})"
-
     # --- facts
-
-    @property
-    def high_watermark(self) -> int:
-        return self._high_watermark
-
-    @high_watermark.setter
-    def high_watermark(self, offset: int) -> None:
-        self._high_watermark = min(max(offset, self.log_start_offset), self.log_end_offset)
-        self.producers.on_high_watermark(self._high_watermark)
 
     @property
     def high_watermark_limit(self) -> int:
@@ -192,47 +137,12 @@ class PartitionLog:
         """All before it is durable: what an unclean stop need not check."""
         return self._flushing.flushed_offset
 
-    @property
-    def last_stable_offset(self) -> int:
-        """Where read_committed stops."""
-        unstable = self.producers.first_unstable_offset
-        if unstable is None or unstable >= self._high_watermark:
-            return self._high_watermark
-        return max(unstable, self.log_start_offset)
-
-    @property
-    def size_bytes(self) -> int:
-        return self.segments.size_bytes
-
-    @property
-    def is_empty(self) -> bool:
-        return self.segments.active.size == 0 and len(self.segments) == 1
-
-    @property
-    def segment_count(self) -> int:
-        return len(self.segments)
-
-    @property
-    def active_segment_base_offset(self) -> int:
-        return self.segments.active.base_offset
-
-    @property
-    def first_segment_base_offset(self) -> int:
-        return self.segments.first.base_offset
-
-    @property
-    def latest_epoch(self) -> int:
-        return self.leader_epochs.latest_epoch
-
     def update_config(self, config: LogConfig) -> None:
         self.config = config
 
     def assign_epoch(self, leader_epoch: int) -> None:
         """This replica leads from here on in `leader_epoch`."""
         self.leader_epochs.assign(leader_epoch, self.log_end_offset)
-
-    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
-        return self.leader_epochs.end_offset_for(epoch, self.log_end_offset)
 
     # --- appending
 
@@ -246,7 +156,7 @@ class PartitionLog:
         produce_version: int = 13,
     ) -> AppendInfo:
         """Append one batch, giving it its offsets in place; KafkaError if it may not come in."""
-        self._check_online()
+        self.check_online()
         if records.readonly:
             records = memoryview(bytearray(records))
         is_client = origin is AppendOrigin.CLIENT
@@ -289,7 +199,7 @@ class PartitionLog:
 
     def append_as_follower(self, records: memoryview, now_ms: int, leader_epoch: int = 2**31 - 1) -> None:
         """Append the leader's batches as they are; those of a newer epoch than `leader_epoch` wait."""
-        self._check_online()
+        self.check_online()
         for batch in split_batches(records):
             header = read_batch_header(batch)
             if not batch_crc_ok(batch):
@@ -375,7 +285,7 @@ class PartitionLog:
 
     def roll(self, now_ms: int) -> None:
         """Begin a new segment at the log end, unless the active one is empty."""
-        self._check_online()
+        self.check_online()
         try:
             self._roll(self.log_end_offset, now_ms)
         except OSError as error:
@@ -428,11 +338,11 @@ class PartitionLog:
 
     def flush(self, now_ms: int) -> None:
         """Flush here and now; for where nothing else runs. KafkaError(56) if it fails."""
-        self._check_online()
+        self.check_online()
         try:
             self._flushing.flush_now(now_ms)
         except OSError as error:
-            raise _storage_error(str(error)) from error
+            raise storage_error(str(error)) from error
 
     @property
     def is_flushed(self) -> bool:
@@ -457,10 +367,6 @@ class PartitionLog:
 
     # --- failures
 
-    def _check_online(self) -> None:
-        if self.offline:
-            raise _storage_error(f"The log directory of {self.topic}-{self.partition} is offline")
-
     def _write_failed(self, error: OSError) -> KafkaError:
         """A full disk or descriptor table refuses this write and no more; other errors end the directory."""
         logger.error("%s-%d: write failed: %s", self.topic, self.partition, error)
@@ -471,83 +377,18 @@ class PartitionLog:
         else:
             if error.errno not in REFUSALS:
                 self.fail(error)
-        return _storage_error(str(error))
-
-    def _read_failed(self, error: OSError) -> KafkaError:
-        """What can't be read takes nobody else down."""
-        logger.error("%s-%d: read failed: %s", self.topic, self.partition, error)
-        return _storage_error(str(error))
+        return storage_error(str(error))
 
     def fail(self, error: OSError) -> None:
         """The disk can't be trusted any more."""
         self.offline = True
         self._owner.on_failure(error)
 
-    # --- reading
-
-    def read(self, offset: int, max_bytes: int, upper_offset: int, *, at_least_one: bool = True) -> Read:
-        """Whole batches from `offset` up to `upper_offset` (exclusive), about `max_bytes` of them."""
-        self._check_online()
-        if not self.log_start_offset <= offset <= self.log_end_offset:
-            raise KafkaError(
-                OFFSET_OUT_OF_RANGE,
-                f"Offset {offset} is outside {self.log_start_offset}…{self.log_end_offset}",
-            )
-        if offset >= upper_offset:
-            return Read([], 0)
-        try:
-            return read_region(
-                self.segments,
-                self._recent,
-                offset,
-                max_bytes,
-                upper_offset,
-                self.log_end_offset,
-                at_least_one,
-            )
-        except OSError as error:
-            raise self._read_failed(error) from error
-
-    def iterate_batches(
-        self, from_offset: int, end_offset: int | None = None
-    ) -> Iterator[tuple[BatchHeader, memoryview]]:
-        """Each batch that ends at or behind `from_offset`, for replay; up to the log end of now."""
-        end_offset = self.log_end_offset if end_offset is None else end_offset
-        return iterate_batches(self.segments, from_offset, end_offset)
-
-    def aborted_transactions(self, from_offset: int, upper_offset: int) -> list[AbortedTransaction]:
-        """Those that overlap [from_offset, upper_offset)."""
-        found = []
-        for segment in self.segments.from_floor(from_offset):
-            for entry in segment.aborted():
-                if entry.last_offset >= from_offset and entry.first_offset < upper_offset:
-                    found.append(entry)
-                if entry.last_stable_offset >= upper_offset:
-                    return found
-        return found
-
-    def offset_for_timestamp(self, timestamp: int) -> TimestampedOffset | None:
-        """(offset, timestamp, leader epoch) of the first record at or after `timestamp`."""
-        self._check_online()
-        limit = self.config.rules.max_decompressed_bytes
-        try:
-            return offset_for_timestamp(self.segments, timestamp, self.log_start_offset, limit)
-        except OSError as error:
-            raise self._read_failed(error) from error
-
-    def max_timestamp_offset(self) -> TimestampedOffset | None:
-        """The first record with the largest timestamp; None in an empty log."""
-        self._check_online()
-        try:
-            return max_timestamp_offset(self.segments, self.config.rules.max_decompressed_bytes)
-        except OSError as error:
-            raise self._read_failed(error) from error
-
     # --- deleting and truncating
 
     def set_log_start_offset(self, offset: int, now_ms: int) -> None:
         """Records before `offset` are gone for readers; their segments go with the next retention run."""
-        self._check_online()
+        self.check_online()
         if offset > self._high_watermark:
             raise KafkaError(
                 OFFSET_OUT_OF_RANGE, f"Offset {offset} is beyond the high watermark {self._high_watermark}"
@@ -596,7 +437,7 @@ class PartitionLog:
 
     def truncate_to(self, offset: int, now_ms: int) -> None:
         """Forget everything from `offset` on."""
-        self._check_online()
+        self.check_online()
         if offset >= self.log_end_offset:
             self.leader_epochs.truncate_from_end(offset)
             return
@@ -617,7 +458,7 @@ class PartitionLog:
 
     def truncate_fully_and_start_at(self, offset: int, now_ms: int) -> None:
         """Drop all and begin anew at `offset`: a follower whose leader's log starts behind its own end."""
-        self._check_online()
+        self.check_online()
         try:
             self._before_truncation(0)
             self._discard_newest(list(self.segments), now_ms)
@@ -661,7 +502,3 @@ class PartitionLog:
 
     def remove_expired_producers(self, now_ms: int) -> None:
         self.producers.remove_expired(now_ms, self.config.producer_id_expiration_ms)
-
-
-def _storage_error(why: str) -> KafkaError:
-    return KafkaError(KAFKA_STORAGE_ERROR, why)
