@@ -16,6 +16,7 @@ PRODUCE: Final = 0
 FETCH: Final = 1
 METADATA: Final = 3
 CREATE_TOPICS: Final = 19
+DELETE_TOPICS: Final = 20
 
 CLIENT_ID: Final = b"compat"
 
@@ -42,8 +43,14 @@ def create_topic_request(topic: str, partitions: int, configs: dict[str, str] | 
     return frame(CREATE_TOPICS, 4, body + struct.pack(">i?", 30_000, False), flexible=False)
 
 
-def created_topic_error(answer: bytes) -> int:
-    """The error code of the one topic in a CreateTopics v4 response."""
+def delete_topic_request(topic: str) -> bytes:
+    """DeleteTopics v3 of one topic."""
+    body = struct.pack(">i", 1) + _string(topic) + struct.pack(">i", 30_000)
+    return frame(DELETE_TOPICS, 3, body, flexible=False)
+
+
+def topic_error(answer: bytes) -> int:
+    """The error code of the one topic in a CreateTopics v4 or DeleteTopics v3 response."""
     # Throttle time, count, name, error code.
     name_length: int = struct.unpack_from(">h", answer, 8)[0]
     code: int = struct.unpack_from(">h", answer, 10 + name_length)[0]

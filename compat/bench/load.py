@@ -30,11 +30,16 @@ class Load:
         self._topic = topic
         self._connections = [wire.connect(HOST, broker.port, 60.0) for _ in range(CONNECTIONS)]
         self.batch, self.records = _batch()
-        answer = wire.request(self._connections[0], wire.create_topic_request(topic, 1))
-        assert wire.created_topic_error(answer) == 0
+        self._ask(wire.create_topic_request(topic, 1, {"file.delete.delay.ms": "100"}))
         self._await_leader()
 
     def close(self) -> None:
+        """Take the topic away, so that one round's data does not weigh on the next, and hang up."""
+        self._ask(wire.delete_topic_request(self._topic))
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the connections and leave everything else."""
         for connection in self._connections:
             connection.close()
 
@@ -63,6 +68,10 @@ class Load:
                 length = _receive_into(connection, buffer)
                 assert length > len(self.batch), f"a fetch answered {length} bytes"
         return rounds * len(self._connections) * len(self.batch)
+
+    def _ask(self, request: bytes) -> None:
+        code = wire.topic_error(wire.request(self._connections[0], request))
+        assert code == 0, f"{self._topic}: error {code}"
 
     def _await_leader(self) -> None:
         """Apache Kafka answers before its partitions are served."""

@@ -12,7 +12,10 @@ from compat.bench.report import Row
 from compat.brokers import BrokerProcess, broker_of
 
 GB: Final = 1_000_000_000
+LOAD_BYTES: Final = GB // 2
 IDLE_S: Final = 5.0
+# Between rounds, for what the last one has left behind to be deleted and written.
+SETTLE_S: Final = 3.0
 
 
 def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
@@ -36,7 +39,7 @@ def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
                 rows[2].add(kind, broker.measured_start())
                 load = Load(broker, "load")
                 load.produce(GB // 4)
-                load.close()
+                load.hang_up()
                 broker.kill()
                 rows[3].add(kind, broker.measured_start())
     return rows
@@ -98,11 +101,12 @@ def _load(broker: BrokerProcess, topic: str) -> tuple[tuple[float, float], tuple
         return _measured(broker, load.produce), _measured(broker, load.fetch)
     finally:
         load.close()
+        time.sleep(SETTLE_S)
 
 
 def _measured(broker: BrokerProcess, work: Callable[[int], int]) -> tuple[float, float]:
     started_s, cpu_before_s = time.monotonic(), cpu_s(broker.pid)
-    done_bytes = work(GB)
+    done_bytes = work(LOAD_BYTES)
     return (
         (cpu_s(broker.pid) - cpu_before_s) * GB / done_bytes,
         (time.monotonic() - started_s) * GB / done_bytes,

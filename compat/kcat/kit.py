@@ -35,7 +35,7 @@ def create_topic(context: Context, topic: str, partitions: int, configs: dict[st
     host, port = context.bootstrap.rsplit(":", 1)
     with wire.connect(host, int(port), 30.0) as connection:
         answer = wire.request(connection, wire.create_topic_request(topic, partitions, configs))
-    code = wire.created_topic_error(answer)
+    code = wire.topic_error(answer)
     check(code == 0, f"creating {topic} gave error {code}")
 
     def led() -> bool:
