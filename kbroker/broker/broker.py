@@ -24,10 +24,9 @@ import trio
 
 from kbroker import __version__
 from kbroker.broker.admin import AdminServer
-from kbroker.broker.declared_topics import DeclaredTopicError, create_declared_topics
 from kbroker.broker.group_coordinators import GroupCoordinators
 from kbroker.broker.housekeeping import Housekeeping
-from kbroker.broker.listener import Acceptor, BindError, Listener, bind
+from kbroker.broker.listener import Acceptor, Listener, bind
 from kbroker.broker.loop_lag import LoopLag
 from kbroker.broker.network import NetworkState
 from kbroker.broker.offload import ThreadOffload
@@ -35,6 +34,7 @@ from kbroker.broker.pending import WaitingRoom
 from kbroker.broker.producer_ids import BlockProducerIds
 from kbroker.broker.progress import RecoveryProgress
 from kbroker.broker.raft_driver import MetadataLog
+from kbroker.broker.start_error import StartError
 from kbroker.broker.system import OsDisk, SystemClock, SystemRandom
 from kbroker.broker.turn import Turn
 from kbroker.config.listeners import address_text
@@ -68,7 +68,7 @@ def run(config: Config) -> int:
     _allow_many_files()
     try:
         trio.run(_run_until_signal, config)
-    except (BindError, LogDirectoryError, DeclaredTopicError) as error:
+    except (StartError, LogDirectoryError) as error:
         print(f"kbroker: {str(error).rstrip('.')}.", file=sys.stderr)
         return EXIT_FAILED
     return 0
@@ -129,7 +129,7 @@ class Broker:
     # --- start ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Everything up to listening. Blocks. BindError, LogDirectoryError, DeclaredTopicError."""
+        """Everything up to listening. Blocks. Raises StartError, LogDirectoryError."""
         config = self.config
         for listener in config.listeners:
             self.listeners.append(bind(listener.name, listener.host, listener.port, listener.advertised))
@@ -163,7 +163,10 @@ class Broker:
 
         metadata.add_listener(self._on_image)
         metadata.start(self._endpoints())
-        create_declared_topics(services)
+        if config.declared_topics:
+            from kbroker.broker.declared_topics import create_declared_topics
+
+            create_declared_topics(services)
         self._turn.finish()
 
     def _endpoints(self) -> dict[str, Endpoint]:

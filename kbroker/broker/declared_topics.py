@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from kbroker.broker.start_error import StartError
 from kbroker.protocol import errors
 from kbroker.protocol.generated.create_topics_request import (
     CreatableTopic,
@@ -19,12 +20,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class DeclaredTopicError(Exception):
-    """A declared topic can't be created; says which and why in one sentence."""
-
-
 def create_declared_topics(services: Services) -> None:
-    """Create those that do not exist yet. Runs while work is not off-loaded, so it is done on return."""
+    """Create those that do not exist yet; StartError if one can't be.
+
+    Runs while work is not off-loaded, so it is done on return.
+    """
     existing = services.metadata.image.topics
     wanted = [_creatable(topic) for topic in services.config.declared_topics if topic.name not in existing]
     if not wanted:
@@ -35,7 +35,7 @@ def create_declared_topics(services: Services) -> None:
     for result in pending.value.topics:
         if result.error_code != errors.NONE:
             reason = result.error_message or errors.message_of(result.error_code)
-            raise DeclaredTopicError(f"cannot create the declared topic {result.name}: {reason}")
+            raise StartError(f"cannot create the declared topic {result.name}: {reason}")
         log.info("Created declared topic %s with %d partitions", result.name, result.num_partitions)
 
 

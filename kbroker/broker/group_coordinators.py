@@ -22,15 +22,6 @@ from kbroker.handlers.gather import gather
 from kbroker.protocol import errors
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.heartbeat_response import HeartbeatResponse
-from kbroker.protocol.generated.join_group_response import JoinGroupResponse
-from kbroker.protocol.generated.leave_group_response import LeaveGroupResponse, MemberResponse
-from kbroker.protocol.generated.offset_commit_response import (
-    OffsetCommitResponse,
-    OffsetCommitResponsePartition,
-    OffsetCommitResponseTopic,
-)
-from kbroker.protocol.generated.offset_fetch_response import OffsetFetchResponse, OffsetFetchResponseGroup
-from kbroker.protocol.generated.sync_group_response import SyncGroupResponse
 
 if TYPE_CHECKING:
     from kbroker.config import Config
@@ -44,14 +35,19 @@ if TYPE_CHECKING:
     from kbroker.protocol.generated.describe_groups_response import DescribedGroup, DescribeGroupsResponse
     from kbroker.protocol.generated.heartbeat_request import HeartbeatRequest
     from kbroker.protocol.generated.join_group_request import JoinGroupRequest
+    from kbroker.protocol.generated.join_group_response import JoinGroupResponse
     from kbroker.protocol.generated.leave_group_request import LeaveGroupRequest
+    from kbroker.protocol.generated.leave_group_response import LeaveGroupResponse
     from kbroker.protocol.generated.list_groups_request import ListGroupsRequest
     from kbroker.protocol.generated.list_groups_response import ListedGroup, ListGroupsResponse
     from kbroker.protocol.generated.offset_commit_request import OffsetCommitRequest
+    from kbroker.protocol.generated.offset_commit_response import OffsetCommitResponse
     from kbroker.protocol.generated.offset_delete_request import OffsetDeleteRequest
     from kbroker.protocol.generated.offset_delete_response import OffsetDeleteResponse
     from kbroker.protocol.generated.offset_fetch_request import OffsetFetchRequest, OffsetFetchRequestGroup
+    from kbroker.protocol.generated.offset_fetch_response import OffsetFetchResponse, OffsetFetchResponseGroup
     from kbroker.protocol.generated.sync_group_request import SyncGroupRequest
+    from kbroker.protocol.generated.sync_group_response import SyncGroupResponse
 
 R = TypeVar("R")
 
@@ -128,6 +124,8 @@ class GroupCoordinators:
     def join_group(
         self, request: JoinGroupRequest, context: RequestContext
     ) -> JoinGroupResponse | Pending[JoinGroupResponse]:
+        from kbroker.protocol.generated.join_group_response import JoinGroupResponse
+
         config = self._config
         if request.group_id == "":
             return JoinGroupResponse(error_code=errors.INVALID_GROUP_ID, member_id=request.member_id)
@@ -146,6 +144,8 @@ class GroupCoordinators:
     def sync_group(
         self, request: SyncGroupRequest, context: RequestContext
     ) -> SyncGroupResponse | Pending[SyncGroupResponse]:
+        from kbroker.protocol.generated.sync_group_response import SyncGroupResponse
+
         if request.group_id == "":
             return SyncGroupResponse(error_code=errors.INVALID_GROUP_ID)
         try:
@@ -171,6 +171,8 @@ class GroupCoordinators:
     def leave_group(
         self, request: LeaveGroupRequest, context: RequestContext
     ) -> LeaveGroupResponse | Pending[LeaveGroupResponse]:
+        from kbroker.protocol.generated.leave_group_response import LeaveGroupResponse, MemberResponse
+
         def on_error(code: int) -> LeaveGroupResponse:
             if code != errors.UNKNOWN_MEMBER_ID:
                 return LeaveGroupResponse(error_code=code)
@@ -210,6 +212,11 @@ class GroupCoordinators:
         self, request: OffsetCommitRequest, context: RequestContext
     ) -> OffsetCommitResponse | Pending[OffsetCommitResponse]:
         """The handler has made sure that the topics exist and carry both name and id."""
+        from kbroker.protocol.generated.offset_commit_response import (
+            OffsetCommitResponse,
+            OffsetCommitResponsePartition,
+            OffsetCommitResponseTopic,
+        )
 
         def on_error(code: int) -> OffsetCommitResponse:
             return OffsetCommitResponse(
@@ -239,6 +246,8 @@ class GroupCoordinators:
         self, request: OffsetFetchRequest, context: RequestContext
     ) -> OffsetFetchResponse | Pending[OffsetFetchResponse]:
         """`request.groups` holds the groups in every version, and so does the response."""
+        from kbroker.protocol.generated.offset_fetch_response import OffsetFetchResponse
+
         groups = gather([self._fetch_group(group, request.require_stable) for group in request.groups])
         if isinstance(groups, Pending):
             return groups.then(lambda answers: OffsetFetchResponse(groups=answers))
@@ -247,6 +256,8 @@ class GroupCoordinators:
     def _fetch_group(
         self, request: OffsetFetchRequestGroup, require_stable: bool
     ) -> OffsetFetchResponseGroup | Pending[OffsetFetchResponseGroup]:
+        from kbroker.protocol.generated.offset_fetch_response import OffsetFetchResponseGroup
+
         def on_error(code: int) -> OffsetFetchResponseGroup:
             return OffsetFetchResponseGroup(request.group_id, error_code=code)
 

@@ -11,6 +11,7 @@ import trio
 
 from kbroker.broker.connection import Connection
 from kbroker.broker.drivers import TaskDriver
+from kbroker.broker.start_error import StartError
 from kbroker.handlers.context import ConnectionFacts
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ log = logging.getLogger(__name__)
 # Accepts taken in one go before the connections already there get their turn.
 _ACCEPTS_PER_TURN = 64
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-class BindError(Exception):
-    """An address cannot be listened on; says which and why in one sentence."""
 
 
 class Listener:
@@ -55,12 +52,12 @@ class Listener:
 def bind(name: str, host: str, port: int, advertised: tuple[str, int] | None) -> Listener:
     """Bind, without listening yet, so that a port in use is known before the data directory is touched.
 
-    An empty host means every address, of both families. Raises BindError.
+    An empty host means every address, of both families. Raises StartError.
     """
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise BindError(f"cannot resolve the host {host!r} of listener {name}: {error.strerror}") from error
+        raise StartError(f"cannot resolve the host {host!r} of listener {name}: {error.strerror}") from error
     addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     if not host and socket.has_dualstack_ipv6():
         # One dual-stack socket takes both families.
@@ -76,7 +73,7 @@ def bind(name: str, host: str, port: int, advertised: tuple[str, int] | None) ->
         for sock in sockets:
             sock.close()
         why = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
-        raise BindError(f"cannot listen on {host or '*'}:{port} ({name}): {why}") from error
+        raise StartError(f"cannot listen on {host or '*'}:{port} ({name}): {why}") from error
     return Listener(name, sockets, advertised)
 
 

@@ -43,7 +43,6 @@ from kbroker.protocol.generated.broker_registration_request import (
 )
 from kbroker.protocol.generated.kraft_version_record import KRaftVersionRecord
 from kbroker.protocol.primitives import uuid_from_text
-from kbroker.raft.describe import describe_quorum
 from kbroker.raft.election_state import CorruptElectionState, ElectionState
 from kbroker.raft.quorum import (
     AdvanceHighWatermark,
@@ -326,6 +325,8 @@ class MetadataLog:
             listener(image, delta)
 
     def describe_quorum(self, request: DescribeQuorumRequest) -> DescribeQuorumResponse:
+        from kbroker.raft.describe import describe_quorum
+
         return describe_quorum(self._quorum, request, self._clock.wall_ms())
 
     # --- snapshots

@@ -3,6 +3,8 @@
     operation   reads the state, returns ControllerResult, changes nothing
     replay      the only way the state changes; also for records of the past
 
+Operations that no start needs are imported with their first use.
+
 One operation at a time: each sees the records of all before it, committed or
 not. Kafka: `QuorumController`.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kbroker.controller import activation, brokers, configs, producer_ids, topic_deletion, topics
+from kbroker.controller import activation, brokers
 from kbroker.controller.result import ControllerResult
 from kbroker.controller.state import ClusterState
 from kbroker.metadata.image import MetadataImage
@@ -79,26 +81,36 @@ class Controller:
     def create_topics(
         self, request: CreateTopicsRequest, now_ms: int
     ) -> ControllerResult[CreateTopicsResponse]:
+        from kbroker.controller import topics
+
         return topics.create_topics(self._state, request)
 
     def delete_topics(
         self, request: DeleteTopicsRequest, now_ms: int
     ) -> ControllerResult[DeleteTopicsResponse]:
+        from kbroker.controller import topic_deletion
+
         return topic_deletion.delete_topics(self._state, request)
 
     def create_partitions(
         self, request: CreatePartitionsRequest, now_ms: int
     ) -> ControllerResult[CreatePartitionsResponse]:
+        from kbroker.controller import topics
+
         return topics.create_partitions(self._state, request)
 
     def alter_configs(
         self, request: AlterConfigsRequest, now_ms: int
     ) -> ControllerResult[AlterConfigsResponse]:
+        from kbroker.controller import configs
+
         return configs.alter_configs(self._state, request)
 
     def incremental_alter_configs(
         self, request: IncrementalAlterConfigsRequest, now_ms: int
     ) -> ControllerResult[IncrementalAlterConfigsResponse]:
+        from kbroker.controller import configs
+
         return configs.incremental_alter_configs(self._state, request)
 
     def register_broker(
@@ -120,4 +132,6 @@ class Controller:
     def allocate_producer_ids(
         self, request: AllocateProducerIdsRequest, now_ms: int
     ) -> ControllerResult[AllocateProducerIdsResponse]:
+        from kbroker.controller import producer_ids
+
         return producer_ids.allocate_producer_ids(self._state, request)

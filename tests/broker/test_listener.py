@@ -15,7 +15,8 @@ import trio
 import trio.testing
 
 from kbroker.broker.drivers import send_output
-from kbroker.broker.listener import Acceptor, BindError, bind
+from kbroker.broker.listener import Acceptor, bind
+from kbroker.broker.start_error import StartError
 from kbroker.protocol.primitives import FileRegion
 from tests.broker.support import FETCH, HEARTBEAT, World, frame
 
@@ -185,7 +186,7 @@ def test_overdue_connections_are_ended() -> None:
 def test_a_port_in_use_is_one_sentence() -> None:
     first = bind("PLAINTEXT", "127.0.0.1", 0, None)
     first.sockets[0].listen(1)
-    with pytest.raises(BindError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(SECOND\): the port is in use"):
+    with pytest.raises(StartError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(SECOND\): the port is in use"):
         bind("SECOND", "127.0.0.1", first.bound[1], None)
     for sock in first.sockets:
         sock.close()

@@ -1,0 +1,5 @@
+"""What keeps a broker from starting, for the person who started it."""
+
+
+class StartError(Exception):
+    """One sentence: what can't be had, and why."""
