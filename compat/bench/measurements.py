@@ -20,9 +20,8 @@ SETTLE_S: Final = 3.0
 
 def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Spawn to the first answered Metadata that names a broker."""
-    # Apache Kafka's directory is formatted beforehand, which is not counted.
     rows = [
-        Row("first start to first answered Metadata", "s"),
+        Row("first start to first answered Metadata, formatting included", "s"),
         Row("start after a clean stop", "s"),
         Row("start after kill -9", "s"),
         Row("start after kill -9 with 0.25 GB not flushed", "s"),
@@ -32,7 +31,9 @@ def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
             broker = broker_of(kind, directory)
             broker.start_timeout_s = 120.0
             with _ended(broker):
-                rows[0].add(kind, broker.measured_start())
+                started_at_s = time.monotonic()
+                broker.start()
+                rows[0].add(kind, time.monotonic() - started_at_s)
                 broker.stop()
                 rows[1].add(kind, broker.measured_start())
                 broker.kill()
