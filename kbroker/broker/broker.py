@@ -123,8 +123,8 @@ class Broker:
         self._metrics: MetricsPage | None = None
         self._directory: LogDirectory | None = None
         self._has_image = False
-        self._connections_scope = trio.CancelScope()
-        self._ended = trio.Event()
+        self._stopping = trio.Event()
+        self._served = trio.Event()
 
     # --- start ---------------------------------------------------------------------------------
 
@@ -215,16 +215,16 @@ class Broker:
             self._announce()
             nursery.start_soon(_settle)
             task_status.started()
-            await self._ended.wait()
+            await self._stopping.wait()
             nursery.cancel_scope.cancel()
+        self._served.set()
 
     async def _serve_clients(self) -> None:
-        with self._connections_scope:
-            async with trio.open_nursery() as nursery:
-                for listener in self.listeners:
-                    acceptor = Acceptor(listener, self._network, self._services, self._turn.finish)
-                    for sock in listener.sockets:
-                        nursery.start_soon(acceptor.run, sock, nursery)
+        async with trio.open_nursery() as nursery:
+            for listener in self.listeners:
+                acceptor = Acceptor(listener, self._network, self._services, self._turn.finish)
+                for sock in listener.sockets:
+                    nursery.start_soon(acceptor.run, sock, nursery)
 
     def _listen(self, listener: Listener) -> None:
         for sock in listener.sockets:
@@ -275,8 +275,9 @@ class Broker:
         self.state = "stopping"
         for listener in self.listeners:
             listener.close()
-        self._connections_scope.cancel()
-        self._ended.set()
+        # Work on threads cannot be cancelled: it is waited for, so that nobody else touches the files.
+        self._stopping.set()
+        await self._served.wait()
         self._offload.end()
         self._groups.close()
         self._metadata.stop()

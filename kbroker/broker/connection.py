@@ -142,6 +142,7 @@ class Connection:
     def _consume(self, view: memoryview) -> None:
         position = 0
         end = len(view)
+        self.frame_started_ms = 0
         while self.close_reason is None:
             remaining = end - position
             if remaining < 4:

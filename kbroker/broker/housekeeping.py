@@ -37,6 +37,7 @@ class Housekeeping:
         self._services = services
         self._network = network
         self._directory = directory
+        self._chores_under_way = False
 
     def start(self) -> None:
         config = self._services.config
@@ -108,6 +109,9 @@ class Housekeeping:
         """Remove files that are due and start writeback, off the loop."""
         if self._directory.offline_because is not None:
             self._services.replicas.on_storage_failure()
+        if self._chores_under_way:
+            # A slow disk: two of a kind must not write one file at once.
+            return
         chores = self._directory.take_chores(self._services.environment.clock.wall_ms())
         if not chores:
             return
@@ -117,9 +121,11 @@ class Housekeeping:
                 chore()
 
         def done(error: BaseException | None) -> None:
+            self._chores_under_way = False
             if error is not None:
                 log.warning("A file could not be removed: %s", error)
 
+        self._chores_under_way = True
         self._services.environment.disk.offload(work, done)
 
     # --- clients -------------------------------------------------------------------------------

@@ -180,3 +180,14 @@ def test_connections_are_limited_per_address_and_in_all() -> None:
     assert world.network.admit("10.0.0.9") is None
     world.network.max_connections = 1000
     assert "per.ip=1 " in (world.network.admit("10.0.0.9") or "")
+
+
+def test_a_length_that_came_in_pieces_does_not_leave_the_clock_running() -> None:
+    world = World()
+    connection = world.connect()
+    data = frame(HEARTBEAT, 1, b"hello")
+    send(connection, data[:2])
+    assert connection.frame_started_ms
+    send(connection, data[2:])
+    assert answers(connection) == [(1, b"hello")]
+    assert connection.frame_started_ms == 0
