@@ -19,6 +19,7 @@ from kbroker.coordinator.group.partitioning import partition_for
 from kbroker.coordinator.shard import Result
 from kbroker.handlers.context import Pending
 from kbroker.handlers.gather import gather
+from kbroker.metadata.topic_names import GROUP_METADATA_TOPIC
 from kbroker.protocol import errors
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.heartbeat_response import HeartbeatResponse
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     from kbroker.protocol.generated.sync_group_response import SyncGroupResponse
 
 R = TypeVar("R")
-
-GROUP_METADATA_TOPIC = "__consumer_offsets"
 
 # Group ids are hashed with every heartbeat; they may be long, so few are remembered.
 _partition_for = lru_cache(maxsize=1024)(partition_for)

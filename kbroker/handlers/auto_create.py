@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kbroker.handlers.context import Pending
 from kbroker.handlers.create_topics import create
-from kbroker.metadata.topic_names import is_valid_topic_name
+from kbroker.metadata.topic_names import (
+    GROUP_METADATA_TOPIC,
+    SHARE_GROUP_STATE_TOPIC,
+    TRANSACTION_STATE_TOPIC,
+    is_valid_topic_name,
+)
 from kbroker.protocol import errors
 from kbroker.protocol.generated.create_topics_request import (
     CreatableTopic,
@@ -43,14 +48,14 @@ class _InternalTopic(NamedTuple):
 
 
 _INTERNAL = {
-    "__consumer_offsets": _InternalTopic(
+    GROUP_METADATA_TOPIC: _InternalTopic(
         "offsets.topic.num.partitions",
         "offsets.topic.replication.factor",
         "offsets.topic.segment.bytes",
         None,
         {"cleanup.policy": "compact", "compression.type": "producer"},
     ),
-    "__transaction_state": _InternalTopic(
+    TRANSACTION_STATE_TOPIC: _InternalTopic(
         "transaction.state.log.num.partitions",
         "transaction.state.log.replication.factor",
         "transaction.state.log.segment.bytes",
@@ -61,7 +66,7 @@ _INTERNAL = {
             "unclean.leader.election.enable": "false",
         },
     ),
-    "__share_group_state": _InternalTopic(
+    SHARE_GROUP_STATE_TOPIC: _InternalTopic(
         "share.coordinator.state.topic.num.partitions",
         "share.coordinator.state.topic.replication.factor",
         "share.coordinator.state.topic.segment.bytes",

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 NO_LEADER = -1
 
-# Topics of the broker's own coordinators.
-INTERNAL_TOPICS = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
-
 # Operations a client may be told of, as bits of Kafka's `AclOperation` codes. Without an
 # authorizer everybody may do everything that the resource knows.
 TOPIC_OPERATIONS = sum(1 << code for code in (3, 4, 5, 6, 7, 8, 10, 11))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kbroker.metadata.topic_names import INTERNAL_TOPICS
 from kbroker.protocol import errors
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.delete_records_response import (
@@ -15,7 +16,6 @@ from kbroker.protocol.generated.delete_records_response import (
     DeleteRecordsResponse,
     DeleteRecordsTopicResult,
 )
-from kbroker.replication.replica_manager import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
     from kbroker.handlers.context import RequestContext

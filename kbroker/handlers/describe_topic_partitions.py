@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kbroker.handlers.cluster_view import INTERNAL_TOPICS, TOPIC_OPERATIONS, ClusterView
-from kbroker.metadata.topic_names import is_valid_topic_name
+from kbroker.handlers.cluster_view import TOPIC_OPERATIONS, ClusterView
+from kbroker.metadata.topic_names import INTERNAL_TOPICS, is_valid_topic_name
 from kbroker.protocol import errors
 from kbroker.protocol.generated.describe_topic_partitions_response import (
     Cursor,

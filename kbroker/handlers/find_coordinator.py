@@ -17,6 +17,7 @@ from kbroker.handlers.auto_create import ensure_topics
 from kbroker.handlers.context import Pending
 from kbroker.handlers.gather import gather
 from kbroker.handlers.produce import TRANSACTIONS_UNSUPPORTED_MESSAGE
+from kbroker.metadata.topic_names import GROUP_METADATA_TOPIC
 from kbroker.protocol import errors
 from kbroker.protocol.generated.find_coordinator_response import Coordinator, FindCoordinatorResponse
 
@@ -32,7 +33,6 @@ VERSIONS = (0, 6)
 _FIRST_VERSION_WITH_MANY_KEYS = 4
 _GROUP = 0
 _TRANSACTION = 1
-_GROUP_METADATA_TOPIC = "__consumer_offsets"
 # After that the client is told, and gets COORDINATOR_LOAD_IN_PROGRESS from the coordinator itself.
 _LOADING_PATIENCE_MS = 5_000
 
@@ -48,15 +48,15 @@ def handle(
     fit = _as_many if many else _as_single
     if request.key_type != _GROUP:
         return fit([_no_such_type(key, request.key_type) for key in keys])
-    if _GROUP_METADATA_TOPIC in context.services.metadata.image.topics:
+    if GROUP_METADATA_TOPIC in context.services.metadata.image.topics:
         found = _find(keys, context)
         return found.then(fit) if isinstance(found, Pending) else fit(found)
 
     answer: Pending[FindCoordinatorResponse] = Pending()
 
     def created(outcome: dict[str, int]) -> None:
-        if outcome[_GROUP_METADATA_TOPIC]:
-            why = f"{_GROUP_METADATA_TOPIC}: {errors.message_of(outcome[_GROUP_METADATA_TOPIC])}"
+        if outcome[GROUP_METADATA_TOPIC]:
+            why = f"{GROUP_METADATA_TOPIC}: {errors.message_of(outcome[GROUP_METADATA_TOPIC])}"
             answer.complete(fit([_error(key, errors.COORDINATOR_NOT_AVAILABLE, why) for key in keys]))
             return
         found = _find(keys, context)
@@ -65,7 +65,7 @@ def handle(
         else:
             answer.complete(fit(found))
 
-    ensure_topics([_GROUP_METADATA_TOPIC], context.services).on_done(created)
+    ensure_topics([GROUP_METADATA_TOPIC], context.services).on_done(created)
     return answer
 
 
@@ -83,7 +83,7 @@ def _find_one(key: str, context: RequestContext) -> Coordinator | Pending[Coordi
 
 def _leader_of(index: int, key: str, context: RequestContext) -> Coordinator:
     image = context.services.metadata.image
-    partition = image.topics[_GROUP_METADATA_TOPIC].partitions.get(index)
+    partition = image.topics[GROUP_METADATA_TOPIC].partitions.get(index)
     leader = None if partition is None else image.brokers.get(partition.leader)
     endpoint = None if leader is None or leader.fenced else context.endpoint_of(leader)
     if leader is None or endpoint is None:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from kbroker.handlers.auto_create import ensure_topics
 from kbroker.handlers.cluster_view import (
     CLUSTER_OPERATIONS,
-    INTERNAL_TOPICS,
     NO_LEADER,
     OPERATIONS_UNKNOWN,
     TOPIC_OPERATIONS,
     ClusterView,
 )
-from kbroker.metadata.topic_names import is_valid_topic_name
+from kbroker.metadata.topic_names import INTERNAL_TOPICS, is_valid_topic_name
 from kbroker.protocol import errors
 from kbroker.protocol.generated.metadata_response import (
     MetadataResponse,

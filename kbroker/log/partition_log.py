@@ -93,7 +93,7 @@ class AppendInfo:
 class PartitionLog(ReadableLog):
     """The log of one topic partition in one directory."""
 
-    __slots__ = ("_disk", "_flushing", "_owner", "_random", "_writeback_from", "directory")
+    __slots__ = ("_disk", "_flushing", "_owner", "_random", "_reported_refusal", "_writeback_from", "directory")
 
     def __init__(
         self,
@@ -124,6 +124,8 @@ class PartitionLog(ReadableLog):
             names_unsure=names_unsure,
         )
         self._writeback_from = self.segments.active.size
+        # (log end offset, errno) of the refusal last logged: clients retry without end.
+        self._reported_refusal = (-1, 0)
 
     # --- facts
 
@@ -369,7 +371,10 @@ class PartitionLog(ReadableLog):
 
     def _write_failed(self, error: OSError) -> KafkaError:
         """A full disk or descriptor table refuses this write and no more; other errors end the directory."""
-        logger.error("%s-%d: write failed: %s", self.topic, self.partition, error)
+        refusal = (self.log_end_offset, error.errno or 0)
+        if refusal != self._reported_refusal:
+            self._reported_refusal = refusal
+            logger.error("%s-%d: write failed: %s", self.topic, self.partition, error)
         try:
             self.segments.active.trim()
         except OSError as second:

@@ -1,9 +1,14 @@
-"""Which names a topic may have (Kafka: `Topic`)."""
+"""Names a topic may have, and the broker's own (Kafka: `Topic`)."""
 
 from __future__ import annotations
 
 import re
 
+GROUP_METADATA_TOPIC = "__consumer_offsets"
+TRANSACTION_STATE_TOPIC = "__transaction_state"
+SHARE_GROUP_STATE_TOPIC = "__share_group_state"
+# Only the broker's own coordinators write to them.
+INTERNAL_TOPICS = frozenset((GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC, SHARE_GROUP_STATE_TOPIC))
 CLUSTER_METADATA_TOPIC = "__cluster_metadata"
 MAX_NAME_LENGTH = 249
 

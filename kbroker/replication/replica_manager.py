@@ -21,6 +21,7 @@ from kbroker.config.topics import effective_topic_config
 from kbroker.log.config import log_config_from
 from kbroker.log.partition_log import AppendOrigin
 from kbroker.metadata.image import EMPTY, TOPIC
+from kbroker.metadata.topic_names import INTERNAL_TOPICS
 from kbroker.protocol import errors
 from kbroker.protocol.errors import KafkaError
 from kbroker.replication.partition import ACKS_ALL, Partition
@@ -38,9 +39,6 @@ _log = logging.getLogger(__name__)
 
 # (topic, partition index): also the key by which waiting operations are woken.
 PartitionName: TypeAlias = tuple[str, int]
-
-# Topics that only the broker's own coordinators write to. Kafka: `Topic.isInternal`.
-INTERNAL_TOPICS = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 
 NEWEST_PRODUCE_VERSION = 13
 # DeleteRecords' way to say "all that is committed".

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kbroker.broker import coordinator_driver
-from kbroker.broker.group_coordinators import GROUP_METADATA_TOPIC, GroupCoordinators
+from kbroker.broker.group_coordinators import GroupCoordinators
+from kbroker.metadata.topic_names import GROUP_METADATA_TOPIC
 from kbroker.protocol import errors
 from kbroker.protocol.generated.delete_groups_request import DeleteGroupsRequest
 from kbroker.protocol.generated.find_coordinator_request import FindCoordinatorRequest

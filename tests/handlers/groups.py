@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kbroker.broker.group_coordinators import GROUP_METADATA_TOPIC, GroupCoordinators
+from kbroker.broker.group_coordinators import GroupCoordinators
 from kbroker.broker.pending import WaitingRoom
 from kbroker.handlers.context import Pending
 from kbroker.metadata.delta import MetadataDelta
+from kbroker.metadata.topic_names import GROUP_METADATA_TOPIC
 from kbroker.protocol.generated.join_group_request import JoinGroupRequest, JoinGroupRequestProtocol
 from kbroker.protocol.generated.offset_commit_request import (
     OffsetCommitRequest,

@@ -149,6 +149,16 @@ def test_a_full_disk_refuses_and_recovers(code: int) -> None:
     assert len(read_all(log)) == 2
 
 
+def test_a_refusal_is_logged_once_until_the_log_moves_on(caplog: pytest.LogCaptureFixture) -> None:
+    log, _, disk = new_log()
+    for batches in (1, 2):
+        fail(disk, "write", errno.ENOSPC, times=5)
+        for _ in range(5):
+            storage_error(log)
+        assert caplog.text.count("topic-0: write failed") == batches
+        append(log, b"there is space again")
+
+
 def test_a_full_disk_during_a_roll() -> None:
     environment = make_environment()
     config = LogConfig(segment_bytes=200, index_interval_bytes=0)
