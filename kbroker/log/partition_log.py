@@ -93,7 +93,15 @@ class AppendInfo:
 class PartitionLog(ReadableLog):
     """The log of one topic partition in one directory."""
 
-    __slots__ = ("_disk", "_flushing", "_owner", "_random", "_reported_refusal", "_writeback_from", "directory")
+    __slots__ = (
+        "_disk",
+        "_flushing",
+        "_owner",
+        "_random",
+        "_reported_refusal",
+        "_writeback_from",
+        "directory",
+    )
 
     def __init__(
         self,
