@@ -219,7 +219,10 @@ class Kbroker(BrokerProcess):
         return [sys.executable, "-m", "kbroker", "--config", self.properties_file]
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), "PYTHONPATH": str(ROOT)}
+        environment = {**super().environment(), "PYTHONPATH": str(ROOT)}
+        # An installed kbroker has its bytecode: it should be started as one, from the second time on.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        return environment
 
 
 def broker_of(kind: str, directory: Path, properties: Mapping[str, str] | None = None) -> BrokerProcess:
