@@ -12,7 +12,8 @@ invariants
       `max_output_bytes`, unhandled input by one receive buffer. A full
       queue sets `paused`: the driver stops reading (back-pressure).
     - A frame is copied at most once in user space, and only its head: when
-      it straddles reads, it goes into a buffer of its own size.
+      it straddles reads, it goes into a buffer of its own size. What a pause
+      or a length cut in two holds back is the rare exception: copied whole.
 
 Kafka: `Selector`, `Processor` and `RequestChannel`, for one connection.
 """

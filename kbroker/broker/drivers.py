@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # After so many receives without waiting, let the other tasks run.
 _TURNS_BEFORE_YIELD = 8
 _MAX_GATHER = 64
+# How long a client that we close on may take to read the answers before that.
+_LAST_WORDS_S = 5
 
 
 class TaskDriver:
@@ -96,7 +98,8 @@ class TaskDriver:
                 await trio.lowlevel.checkpoint()
         if connection.close_reason is not LOST:
             self._network.report_close(connection, connection.close_reason)
-            await self._drain()
+            with trio.move_on_after(_LAST_WORDS_S):
+                await self._drain()
 
     async def _finish_half_closed(self) -> None:
         """The client will send nothing more, but may still read: give it its answers."""
@@ -106,11 +109,11 @@ class TaskDriver:
         await self._drain()
 
     async def _drain(self) -> None:
-        """Send what stands in the output; a client that does not read gets five seconds."""
-        with trio.move_on_after(5):
-            while self._connection.output:
-                if not self._flush():
-                    await trio.lowlevel.wait_writable(self._socket)
+        """Send what stands in the output, however long the client takes to make room."""
+        while self._connection.output:
+            if not self._flush():
+                # The writer task has the socket; it says when it is done.
+                await self._wait_until_ready()
 
     def end(self, reason: str) -> None:
         """Close the connection now, from outside of its task."""

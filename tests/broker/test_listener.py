@@ -114,6 +114,23 @@ def test_a_half_closed_client_gets_its_answers() -> None:
     run(main)
 
 
+def test_a_half_closed_client_that_reads_slowly_gets_all_of_a_large_answer() -> None:
+    async def main() -> None:
+        world = World()
+        world.network.max_frame_bytes = world.network._budget_bytes = 40 << 20
+        async with served(world) as server, await server.connect() as stream:
+            body = bytes(range(256)) * 100_000
+            await stream.send_all(frame(HEARTBEAT, 1, b"hello"))
+            await stream.send_all(frame(HEARTBEAT, 2, body))
+            await stream.send_eof()
+            # Longer than the sockets hold: the writer task waits while the reader has already ended.
+            await trio.sleep(0.3)
+            assert await read_answers(stream, 2) == [(1, b"hello"), (2, body)]
+            assert await stream.receive_some() == b""
+
+    run(main)
+
+
 def test_a_bad_frame_closes_after_the_good_answers(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with served() as server, await server.connect() as stream:
