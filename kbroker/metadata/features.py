@@ -39,7 +39,6 @@ _KEPT: Mapping[str, int] = {
 # MetadataVersion's names for the levels at which record formats or rules change.
 IBP_3_4_IV0 = 8
 IBP_3_6_IV0 = 12
-IBP_3_6_IV1 = 13
 IBP_3_7_IV2 = 17
 IBP_4_0_IV1 = 23
 IBP_4_3_IV0 = 30
