@@ -5,19 +5,15 @@ import contextlib
 import signal
 import sys
 import tempfile
-import time
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from compat import client as clients
 from compat import results
-from compat.brokers import Broker, BrokerFailed, BrokerProcess, ForeignBroker, broker_of
+from compat.brokers import Broker, BrokerProcess, ForeignBroker, broker_of
 from compat.kafka import artifacts
-from compat.kafka.artifacts import ArtifactsFailed
-from compat.programs import Program, ProgramFailed, Verdict
-from compat.results import ClientResults, Result
-from compat.scenarios import ONLY_ON, SCENARIOS, deadline_s
+from compat.run import Run
+from compat.scenarios import SCENARIOS
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,6 +50,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--scenario", action="append", choices=list(SCENARIOS), help="only this one; may be repeated"
     )
     parser.add_argument(
+        "--skip", action="append", default=[], choices=list(SCENARIOS), help="not this one; may be repeated"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="how many clients side by side, each with its broker"
+    )
+    parser.add_argument(
         "--property", action="append", default=[], metavar="KEY=VALUE", help="for the broker started"
     )
     parser.add_argument(
@@ -67,33 +69,43 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> int:
-    outcomes: dict[str, ClientResults] = {}
-    unrunnable: list[str] = []
-    with _broker(options, folder) as broker:
-        for name in options.client or clients.names():
-            client = clients.load(name)
-            if reason := client.missing():
-                print(f"{name}: skipped: {reason}")
-                continue
-            try:
-                outcomes[name] = _run_client(name, client, broker, options.scenario, folder)
-            except (ArtifactsFailed, ProgramFailed) as error:
-                print(f"{name}: can not be run: {error}")
-                unrunnable.append(name)
-    if outcomes:
-        print(results.terminal_table(outcomes))
-    if not options.scenario and not options.bootstrap:
-        results.save(options.broker, outcomes)
-    return 0 if all(outcome.good() for outcome in outcomes.values()) and not unrunnable else 1
+    names = _runnable(options.client or clients.names())
+    run = Run(options.broker, options.scenario or (), set(options.skip), folder)
+    first = [name for name in names if name not in clients.LAST]
+    with contextlib.ExitStack() as stack:
+        lanes = [_broker(options, folder, number) for number in range(_lanes(options, len(first)))]
+        for broker in lanes:
+            stack.callback(_end, broker)
+        run.side_by_side(first, lanes)
+        run.one_by_one([name for name in names if name in clients.LAST], lanes)
+    if run.outcomes:
+        print(results.terminal_table(run.outcomes))
+    if not options.scenario and not options.skip and not options.bootstrap:
+        results.save(options.broker, run.outcomes)
+    for name, reason in run.failures.items():
+        print(f"{name}: can not be run: {reason}")
+    return 0 if all(outcome.good() for outcome in run.outcomes.values()) and not run.failures else 1
 
 
-@contextlib.contextmanager
-def _broker(options: argparse.Namespace, folder: Path) -> Iterator[Broker]:
+def _runnable(names: Sequence[str]) -> list[str]:
+    runnable = []
+    for name in names:
+        if reason := clients.load(name).missing():
+            print(f"{name}: skipped: {reason}", flush=True)
+        else:
+            runnable.append(name)
+    return runnable
+
+
+def _lanes(options: argparse.Namespace, clients_side_by_side: int) -> int:
+    return 1 if options.bootstrap else max(1, min(options.jobs, clients_side_by_side))
+
+
+def _broker(options: argparse.Namespace, folder: Path, number: int) -> Broker:
     if options.bootstrap:
         foreign = ForeignBroker(options.bootstrap)
         foreign.kind = options.broker
-        yield foreign
-        return
+        return foreign
     properties = dict(item.split("=", 1) for item in options.property)
     if options.broker == "kafka":
         # Else a killed broker is refused for nine seconds, until its dead incarnation's session ends.
@@ -102,79 +114,15 @@ def _broker(options: argparse.Namespace, folder: Path) -> Iterator[Broker]:
             "broker.heartbeat.interval.ms": "500",
             **properties,
         }
-    broker = broker_of(options.broker, folder / options.broker, properties)
-    try:
-        broker.start()
-        yield broker
-    finally:
-        _end(broker)
+    return broker_of(options.broker, folder / f"{options.broker}-{number}", properties)
 
 
-def _end(broker: BrokerProcess) -> None:
-    try:
-        broker.stop()
-    finally:
-        broker.kill()
-
-
-def _run_client(
-    name: str, client: clients.Client, broker: Broker, only: Sequence[str] | None, folder: Path
-) -> ClientResults:
-    """All scenarios of one client; a program that hangs or dies is started again."""
-    log = folder / f"{name}.log"
-    allowed = clients.allowed_failures(name, broker.kind)
-    program = Program(client.command(), log)
-    outcomes = ClientResults(client.title, program.version)
-    _check_names(name, [*program.scenarios, *allowed])
-    try:
-        for scenario in program.scenarios:
-            if (only and scenario not in only) or ONLY_ON.get(scenario, broker.kind) != broker.kind:
-                continue
-            started_at_s = time.monotonic()
-            try:
-                verdict = program.run(
-                    scenario, broker, f"{name}-{uuid.uuid4().hex[:6]}", deadline_s(scenario)
-                )
-            except ProgramFailed as error:
-                verdict = Verdict("failed", str(error))
-                program.close()
-                program = Program(client.command(), log)
-            verdict = _after(verdict, broker)
-            result = _judged(verdict, allowed.get(scenario), time.monotonic() - started_at_s)
-            outcomes.scenarios[scenario] = result
-            print(
-                f"{name:18} {scenario:24} {result.outcome:8} {result.seconds:6.1f} s  {result.detail}",
-                flush=True,
-            )
-    finally:
-        program.close()
-    return outcomes
-
-
-def _check_names(client: str, names: Sequence[str]) -> None:
-    unknown = set(names) - set(SCENARIOS)
-    if unknown:
-        raise SystemExit(f"compat/{client} names scenarios that do not exist: {', '.join(sorted(unknown))}")
-
-
-def _after(verdict: Verdict, broker: Broker) -> Verdict:
-    """A broker that is down after a scenario fails it, and is started for the next."""
-    failure = broker.failure()
-    with contextlib.suppress(BrokerFailed):
-        if isinstance(broker, BrokerProcess) and not broker.running():
+def _end(broker: Broker) -> None:
+    if isinstance(broker, BrokerProcess):
+        try:
+            broker.stop()
+        finally:
             broker.kill()
-            broker.start()
-    if failure is None:
-        return verdict
-    return Verdict("failed", f"{failure} | {verdict.detail}".replace("\n", " | "))
-
-
-def _judged(verdict: Verdict, allowed: str | None, seconds: float) -> Result:
-    if allowed is not None and verdict.outcome == "failed":
-        return Result("allowed", allowed, seconds)
-    if allowed is not None and verdict.outcome == "passed":
-        return Result("stale", "passes: take it out of tests.allow", seconds)
-    return Result(verdict.outcome, verdict.detail, seconds)
 
 
 def _keep_logs(folder: Path, target: Path) -> None:

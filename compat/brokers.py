@@ -46,6 +46,8 @@ class Broker(Protocol):
     """What scenarios may do to a broker."""
 
     kind: str
+    # Data directories of brokers that are stopped and may be looked into with this one's.
+    beside: list[Path]
 
     @property
     def bootstrap(self) -> str: ...
@@ -70,6 +72,7 @@ class ForeignBroker:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
+        self.beside: list[Path] = []
 
     @property
     def data_directory(self) -> Path:
@@ -99,6 +102,7 @@ class BrokerProcess:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port = free_port()
+        self.beside: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
         self.properties = {
             **PROPERTIES,

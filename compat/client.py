@@ -9,6 +9,9 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parent
 
+# They look at what all others have left behind.
+LAST: Final = frozenset({"kafka_tools"})
+
 _ALLOWED: Final = re.compile(r"(?P<scenario>\w+)(?:@(?P<broker>\w+))?\s*:\s*(?P<reason>\S.*)")
 
 
@@ -26,8 +29,7 @@ class Client:
 def names() -> list[str]:
     """Every folder that is a client, in the order they are run."""
     found = sorted(path.parent.name for path in FOLDER.glob("*/run.py"))
-    # The tools look at what all others have left behind.
-    return sorted(found, key="kafka_tools".__eq__)
+    return sorted(found, key=LAST.__contains__)
 
 
 def load(name: str) -> Client:

@@ -41,7 +41,7 @@ class Context:
         return f"{self.prefix}-{self.scenario}{suffix and '-' + suffix}"
 
     def broker(self, action: str) -> str:
-        """Have the runner `kill`, `stop`, `start` the broker or tell its `data` directory."""
+        """Have the runner `kill`, `stop` or `start` the broker, or tell its `data` folders, tab by tab."""
         _say("broker", action)
         word, _, text = sys.stdin.readline().rstrip("\n").partition("\t")
         if word == "refused":
@@ -50,7 +50,8 @@ class Context:
         return text
 
 
-Scenario = Callable[[Context], None]
+# What it returns stands beside "passed" in the results.
+Scenario = Callable[[Context], str | None]
 
 
 def check(condition: object, message: str) -> None:
@@ -88,14 +89,14 @@ def serve(version: str, scenarios: Mapping[str, Scenario]) -> int:
 
 def _outcome(scenario: Scenario, context: Context) -> tuple[str, str]:
     try:
-        scenario(context)
+        remark = scenario(context)
     except Skip as reason:
         return "skipped", str(reason)
     except Exception as error:
         # Where it happened is in the program's log; the runner shows what.
         traceback.print_exc()
         return "failed", f"{type(error).__name__}: {error}"
-    return "passed", ""
+    return "passed", remark or ""
 
 
 def _say(word: str, *fields: str) -> None:

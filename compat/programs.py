@@ -8,8 +8,8 @@ prints is its log.
     program  @scenarios <name> <name> …      once, at the start
     runner   run <scenario> <broker kind> <bootstrap> <prefix>
     program  @broker kill|stop|start|data    as often as it likes, until its verdict
-    runner   done [<text>] | refused <why> | failed <why>
-    program  @passed | @failed <why> | @skipped <why>
+    runner   done [<text> …] | refused <why> | failed <why>
+    program  @passed [<what>] | @failed <why> | @skipped <why>
 
 The end of its input tells the program to end. A program that misses a
 deadline is killed with all its children, and the next scenario starts a
@@ -150,7 +150,7 @@ def _carry_out(action: str, broker: Broker) -> tuple[str, ...]:
             case "start":
                 broker.start()
             case "data":
-                return "done", str(broker.data_directory)
+                return "done", *map(str, [broker.data_directory, *broker.beside])
             case _:
                 raise ProgramFailed(f"asked to {action!r} the broker")
     except Refused as reason:

@@ -1,19 +1,19 @@
-"""What came out, kept in `results.json`, and the table made from it.
+"""What came out, kept in each client's `results.json`, and the table made of them.
 
-The file holds, per kind of broker, each client's last complete run; the
-README's table is generated from it and from nothing else.
+A file holds, per kind of broker, the client's last complete run; the
+README's table is generated from these and from nothing else.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from compat.client import FOLDER
 from compat.scenarios import SCENARIOS
 
-FILE: Final = FOLDER / "results.json"
+NAME: Final = "results.json"
 
 # `allowed`: failed, as tests.allow says. `stale`: passed, although tests.allow says it fails.
 GOOD: Final = frozenset({"passed", "skipped", "allowed"})
@@ -45,39 +45,44 @@ class ClientResults:
         return all(result.outcome in GOOD for result in self.scenarios.values())
 
 
-def save(broker_kind: str, clients: Mapping[str, ClientResults], file: Path = FILE) -> None:
+def save(broker_kind: str, clients: Mapping[str, ClientResults], folder: Path = FOLDER) -> None:
     """Put these clients' results in the place of their former ones."""
-    everything = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    kept = everything.setdefault(broker_kind, {})
     for name, results in clients.items():
-        kept[name] = asdict(results)
-        for scenario in kept[name]["scenarios"].values():
+        kept = asdict(results)
+        for scenario in kept["scenarios"].values():
             del scenario["seconds"]
-    file.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        file = folder / name / NAME
+        everything = {**_read(file), broker_kind: kept}
+        file.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def load(broker_kind: str, file: Path = FILE) -> dict[str, ClientResults]:
+def load(broker_kind: str, folder: Path = FOLDER) -> dict[str, ClientResults]:
     """The last results against one kind of broker."""
-    everything = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    found = {file.parent.name: _read(file).get(broker_kind) for file in sorted(folder.glob(f"*/{NAME}"))}
     return {
         name: ClientResults(
             kept["title"],
             kept["version"],
             {scenario: Result(**result) for scenario, result in kept["scenarios"].items()},
         )
-        for name, kept in everything.get(broker_kind, {}).items()
+        for name, kept in found.items()
+        if kept
     }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def readme_table(results: Mapping[str, ClientResults]) -> str:
     """Markdown: clients down, passed of run, and what is not plain."""
-    lines = ["| client | version | passed | not run, or allowed to fail |", "|---|---|---|---|"]
+    lines = ["| client | version | passed | remarks: not run, allowed to fail, counts |", "|---|---|---|---|"]
     for _, client in sorted(results.items()):
         ran = [name for name, result in client.scenarios.items() if result.outcome != "skipped"]
         remarks = [
             f"{name}: {result.detail}"
             for name, result in sorted(client.scenarios.items())
-            if result.outcome in ("skipped", "allowed", "stale", "failed")
+            if result.outcome != "passed" or result.detail
         ]
         passed = f"{client.count('passed')} of {len(ran)}"
         lines.append(

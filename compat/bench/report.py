@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-FILE: Final = Path(__file__).with_name("results.json")
+FILE: Final = Path(__file__).with_name("figures.json")
 
 
 @dataclass

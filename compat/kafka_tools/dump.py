@@ -1,6 +1,6 @@
-"""Every file of the data directory, read by kafka-dump-log.
+"""Every file of the data directories, read by kafka-dump-log.
 
-The broker is stopped, so that its indexes are cut to size. Each batch must
+The brokers are stopped, so that their indexes are cut to size. Each batch must
 be valid, each index sane and in agreement with its log, the offsets and the
 metadata must decode; and no file may be there that Apache Kafka would not
 have written.
@@ -33,17 +33,18 @@ BESIDE_PARTITIONS: Final = {
 
 
 def dump_log(context: Context) -> None:
-    directory = Path(context.broker("data"))
+    directories = context.broker("data").split("\t")
     context.broker("stop")
     try:
-        _check_names(directory)
-        _check_checkpoints(directory)
-        files = _files_by_kind(directory)
-        _check_logs(files["log"])
-        _check_indexes(files)
-        _check_offsets(files["offsets"])
-        _check_metadata(files["metadata"])
-        _run(files["snapshot"])
+        for directory in map(Path, directories):
+            _check_names(directory)
+            _check_checkpoints(directory)
+            files = _files_by_kind(directory)
+            _check_logs(files["log"])
+            _check_indexes(files)
+            _check_offsets(files["offsets"])
+            _check_metadata(files["metadata"])
+            _run(files["snapshot"])
     finally:
         context.broker("start")
 

@@ -17,7 +17,7 @@ for line in sys.stdin:
     _, name, kind, bootstrap, prefix = line.rstrip("\\n").split("\\t")
     def ask(action):
         print("@broker\\t" + action, flush=True)
-        return sys.stdin.readline().rstrip("\\n")
+        return sys.stdin.readline().rstrip("\\n").replace("\\t", " ")
     if name == "fine":
         print("@passed")
     elif name == "bad":
@@ -47,6 +47,7 @@ class FakeBroker:
     data_directory = Path("data")
 
     def __init__(self) -> None:
+        self.beside = [Path("other")]
         self.done: list[str] = []
 
     def start(self) -> None:
@@ -90,7 +91,7 @@ def test_verdicts_are_taken_and_noise_is_logged(program: Program, tmp_path: Path
 def test_what_a_program_asks_of_the_broker_is_carried_out_and_answered(program: Program) -> None:
     broker = FakeBroker()
     verdict = program.run("kills", broker, "prefix", 20.0)
-    assert verdict.detail == "done, failed no port, done data"
+    assert verdict.detail == "done, failed no port, done data other"
     assert broker.done == ["kill", "start"]
     assert run(program, "looks").detail == "refused not ours"
 

@@ -23,7 +23,7 @@ from kbroker.protocol.messages import API, KAFKA_VERSION
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-BENCH = ROOT / "compat" / "bench" / "results.json"
+BENCH = ROOT / "compat" / "bench" / "figures.json"
 
 # Of the dynamic settings those behind a topic's take effect while the broker runs.
 _BEHIND_TOPICS = {key for name in TOPIC_KEYS for key, _ in broker_units(name)}
