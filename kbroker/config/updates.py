@@ -30,6 +30,22 @@ _KEYS_OF: dict[int, Mapping[str, ConfigKey]] = {
     GROUP: GROUP_KEYS,
 }
 
+# What they hold is loaded, run or read from disk wherever the directory is served next: by Apache Kafka
+# too. So they are set where the server's own files are, never over the network (CVE-2023-25194 and its kin).
+_FILES_AND_CODE = frozenset(
+    {
+        "metric.reporters",
+        "principal.builder.class",
+        "sasl.jaas.config",
+        "sasl.kerberos.kinit.cmd",
+        "ssl.engine.factory.class",
+        "ssl.keystore.location",
+        "ssl.provider",
+        "ssl.truststore.location",
+    }
+)
+_CONFIG_PROVIDERS = "config.providers"
+
 _CLUSTER_LEVEL_LISTENER_KEYS = ("max.connection.creation.rate", "max.connections", "num.network.threads")
 _MATCH_PARAMETERS = (
     "client_instance_id",
@@ -70,12 +86,19 @@ def static_or_default(resource_type: int, name: str, config: Config) -> str:
 def validate_broker_update(entries: Mapping[str, str], config: Config, *, per_broker: bool) -> None:
     """Raise KafkaError(INVALID_REQUEST) unless these may be all dynamic configs of the resource.
 
-    `per_broker`: of one broker, else of all. Unknown keys pass, as in Kafka.
+    `per_broker`: of one broker, else of all. Unknown keys pass, as in Kafka; unlike in Kafka, those that
+    name files or code never do.
     """
     _refuse(_read_only(entries), "Cannot update these configs dynamically")
     _refuse(
         {name for name in entries if name.startswith("ssl.") and _update(name) == PER_BROKER},
         "These security configs can be dynamically updated only per-listener using the listener prefix",
+    )
+    # What Apache Kafka has once taken may stay as it is.
+    stored = config.dynamic_broker if per_broker else config.dynamic_default
+    _refuse(
+        {name for name, value in entries.items() if _names_file_or_code(name) and stored.get(name) != value},
+        "These configs name files or code and can only be set in the server's own properties",
     )
     for name, value in entries.items():
         key = BROKER_KEYS.get(name) or listener_base_key(name)
@@ -100,6 +123,12 @@ def _read_only(names: Collection[str]) -> set[str]:
 def _update(name: str) -> int | None:
     key = BROKER_KEYS.get(name)
     return None if key is None else key.update
+
+
+def _names_file_or_code(name: str) -> bool:
+    key = listener_base_key(name)
+    base = name if key is None else key.name
+    return base in _FILES_AND_CODE or base.startswith(_CONFIG_PROVIDERS)
 
 
 def _of_one_listener(name: str) -> bool:
@@ -177,7 +206,7 @@ def _check_match(pattern: str) -> None:
     try:
         re.compile(expression)
         valid = bool(equals) and parameter.strip() in _MATCH_PARAMETERS
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         valid = False
     if not valid:
         raise KafkaError(INVALID_CONFIG, f"Illegal client matching pattern: {pattern}")

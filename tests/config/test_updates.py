@@ -101,3 +101,32 @@ def test_which_keys_are_lists() -> None:
     assert is_list(CLIENT_METRICS, "match")
     assert not is_list(TOPIC, "retention.ms")
     assert not is_list(GROUP, "no.such.key")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("metric.reporters", "com.example.Evil"),
+        ("config.providers", "file"),
+        ("config.providers.file.class", "org.apache.kafka.common.config.provider.FileConfigProvider"),
+        ("principal.builder.class", "com.example.Evil"),
+        ("sasl.kerberos.kinit.cmd", "/bin/sh"),
+        ("sasl.jaas.config", "com.sun.security.auth.module.JndiLoginModule required;"),
+        ("listener.name.plaintext.ssl.keystore.location", "/etc/shadow"),
+        ("listener.name.plaintext.ssl.truststore.location", "/etc/shadow"),
+        ("listener.name.plaintext.ssl.engine.factory.class", "com.example.Evil"),
+        ("listener.name.plaintext.scram-sha-256.sasl.jaas.config", "com.example.Evil required;"),
+    ],
+)
+def test_no_file_and_no_code_can_be_named_over_the_network(name: str, value: str) -> None:
+    with pytest.raises(KafkaError, match="name files or code"):
+        validate_broker_update({name: value}, CONFIG, per_broker=True)
+    # What Apache Kafka left in the directory does not stand in the way of other changes.
+    kept = CONFIG.with_dynamic({}, {name: value})
+    validate_broker_update({name: value, "log.retention.ms": "1000"}, kept, per_broker=True)
+
+
+@pytest.mark.parametrize("expression", ["(" * 5000 + ")" * 5000, "a{1,99999999999}", "("])
+def test_a_pattern_that_is_too_much_for_the_compiler_is_refused(expression: str) -> None:
+    with pytest.raises(KafkaError, match="Illegal client matching pattern"):
+        validate_client_metrics("s", {"match": f"client_id={expression}"})
