@@ -11,6 +11,8 @@ invariants
     - What waits is bounded: answers by `max_answers`, output by
       `max_output_bytes`, unhandled input by one receive buffer. A full
       queue sets `paused`: the driver stops reading (back-pressure).
+    - What one turn takes is bounded: after `SLICE_MS` (network) the rest of the input
+      is held back (`yielded`, and paused) until others have had the loop.
     - A frame is copied at most once in user space, and only its head: when
       it straddles reads, it goes into a buffer of its own size. What a pause
       or a length cut in two holds back is the rare exception: copied whole.
@@ -83,6 +85,7 @@ class Connection:
         "output",
         "output_bytes",
         "paused",
+        "yielded",
     )
 
     def __init__(self, facts: ConnectionFacts, services: Services, network: NetworkState) -> None:
@@ -101,6 +104,8 @@ class Connection:
         self.output: deque[Part] = deque()
         self.output_bytes = 0
         self.paused = False
+        # Paused only to let others go on: the driver clears it when they have.
+        self.yielded = False
         self.frame_started_ms = 0
         self.last_active_ms = services.environment.clock.monotonic_ms()
         # Called when output appears, or reading may go on, outside of `received`.
@@ -131,7 +136,7 @@ class Connection:
 
     def resume(self) -> None:
         """Go on after `paused`: handle the backlog. Clears `paused` when reading may go on."""
-        if not self.paused or self._must_pause():
+        if not self.paused or self.yielded or self._must_pause():
             return
         self.paused = False
         backlog, self._backlog = self._backlog, b""
@@ -162,6 +167,10 @@ class Connection:
                 return
             self._handle(view[position + 4 : position + 4 + size])
             position += 4 + size
+            if position < end and self._network.slice_is_over():
+                self.yielded = True
+                self._pause(view[position:])
+                return
 
     def _size_ok(self, size: int, prefix: memoryview) -> bool:
         limit = self._network.max_frame_bytes if self._trusted else self._network.max_first_frame_bytes

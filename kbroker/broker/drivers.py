@@ -73,10 +73,7 @@ class TaskDriver:
         turns = 0
         while connection.close_reason is None:
             if connection.paused:
-                self._on_ready(connection)
-                self._finish_turn()
-                if connection.paused and connection.close_reason is None:
-                    await self._wait_until_ready()
+                await self._go_on()
                 continue
             try:
                 count = sock.recv_into(connection.receive_buffer())
@@ -87,7 +84,7 @@ class TaskDriver:
             if count == 0:
                 await self._finish_half_closed()
                 return
-            self._network.now_ms = self._network.clock.monotonic_ms()
+            self._network.begin_turn()
             connection.received(count)
             if connection.output:
                 self._flush()
@@ -104,9 +101,24 @@ class TaskDriver:
     async def _finish_half_closed(self) -> None:
         """The client will send nothing more, but may still read: give it its answers."""
         connection = self._connection
-        while connection.is_waiting or connection.paused:
-            await self._wait_until_ready()
+        while connection.close_reason is None and (connection.is_waiting or connection.paused):
+            if connection.yielded:
+                await self._go_on()
+            else:
+                await self._wait_until_ready()
         await self._drain()
+
+    async def _go_on(self) -> None:
+        """Paused: handle what is held back, now or when there is room for its answers."""
+        connection = self._connection
+        if connection.yielded:
+            await trio.lowlevel.checkpoint()
+            self._network.begin_turn()
+            connection.yielded = False
+        self._on_ready(connection)
+        self._finish_turn()
+        if connection.paused and not connection.yielded and connection.close_reason is None:
+            await self._wait_until_ready()
 
     async def _drain(self) -> None:
         """Send what stands in the output, however long the client takes to make room."""

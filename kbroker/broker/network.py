@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 RECEIVE_BUFFER_BYTES = 256 << 10
 # A client that does not read what it asked for is not read from either.
 MAX_OUTPUT_BYTES = 4 << 20
+# How long one connection's requests may keep the loop before others get their turn.
+SLICE_MS = 5
 
 
 class Route:
@@ -75,6 +77,16 @@ class NetworkState:
         self.charged_bytes = 0
         self._short_of_memory: deque[Connection] = deque()
         self._speech = _RateLimit(clock)
+
+    # --- turns ---------------------------------------------------------------------------------
+
+    def begin_turn(self) -> None:
+        """Bytes have come, or a connection goes on: its slice begins now."""
+        self.now_ms = self.clock.monotonic_ms()
+
+    def slice_is_over(self) -> bool:
+        """Whether the connection that is being served should let others go on."""
+        return self.clock.monotonic_ms() - self.now_ms >= SLICE_MS
 
     # --- routes --------------------------------------------------------------------------------
 

@@ -61,9 +61,10 @@ class Echo:
 
 
 class EchoApi:
-    """Answers with the body; a body that begins with `wait` waits until `release`d."""
+    """Answers with the body; one that begins with `wait` waits until `release`d, `slow` takes 10 ms."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
         self.handled: list[bytes] = []
         self.waiting: dict[bytes, Pending[Any]] = {}
 
@@ -74,6 +75,8 @@ class EchoApi:
         self.handled.append(body)
         if body == b"defect":
             raise ZeroDivisionError
+        if body.startswith(b"slow"):
+            self._clock.now_ms += 10
         if body.startswith(b"wait"):
             pending: Pending[Any] = Pending()
             self.waiting[body] = pending
@@ -90,7 +93,7 @@ class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.network = NetworkState(FakeConfig(), self.clock)  # type: ignore[arg-type]
-        self.api = EchoApi()
+        self.api = EchoApi(self.clock)
         self.services = Services()
         self.services.environment = FakeEnvironment(self.clock)  # type: ignore[assignment]
         for key in (PRODUCE, FETCH, HEARTBEAT):

@@ -64,6 +64,25 @@ def test_a_fetch_waits_behind_a_waiting_produce() -> None:
     assert answers(connection) == [(1, b"wait"), (2, b"x"), (3, b"y")]
 
 
+def test_slow_requests_give_others_their_turn() -> None:
+    world = World()
+    connection = world.connect()
+    world.network.begin_turn()
+    send(connection, b"".join(frame(HEARTBEAT, n, b"slow%d" % n) for n in range(3)))
+    for handled in (1, 2):
+        assert len(world.api.handled) == handled
+        assert connection.paused
+        assert connection.yielded
+        # Nobody but its driver lets it go on, when the others have had the loop.
+        connection.resume()
+        assert len(world.api.handled) == handled
+        connection.yielded = False
+        world.network.begin_turn()
+        connection.resume()
+    assert not connection.paused
+    assert answers(connection) == [(n, b"slow%d" % n) for n in range(3)]
+
+
 def test_the_queue_of_answers_is_bounded() -> None:
     world = World()
     world.network.max_answers = 2

@@ -166,6 +166,25 @@ def test_a_client_that_never_reads_is_paused_and_others_go_on() -> None:
     run(main)
 
 
+def test_a_client_with_many_slow_requests_does_not_keep_the_loop() -> None:
+    async def main() -> None:
+        async with served() as server:
+            hog, other = await server.connect(), await server.connect()
+            await hog.send_all(b"".join(frame(HEARTBEAT, n, b"slow") for n in range(200)))
+            await other.send_all(frame(HEARTBEAT, 1, b"quick"))
+            assert await read_answers(other, 1) == [(1, b"quick")]
+            handled = server.world.api.handled
+            assert handled.index(b"quick") < 10
+            # A half-closed client gets all of its answers nevertheless.
+            await hog.send_eof()
+            assert await read_answers(hog, 200) == [(n, b"slow") for n in range(200)]
+            assert await hog.receive_some() == b""
+            await hog.aclose()
+            await other.aclose()
+
+    run(main)
+
+
 def test_connections_over_the_limit_are_refused() -> None:
     async def main() -> None:
         async with served() as server:

@@ -20,9 +20,9 @@ from kbroker.config.updates import (
 )
 from kbroker.protocol.errors import KafkaError
 
-ANSWERS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "kafka" / "answers.json").read_text()
-)["alter"]
+ANSWERS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "kafka" / "answers.json").read_text())[
+    "alter"
+]
 
 # Not a matter of values: eligible leader replicas, thread pools, a map that would close open ports.
 ELSEWHERE = ("background.threads", "listener.security.protocol.map", "min.insync.replicas")
