@@ -15,6 +15,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import select
 import signal
 import sys
 from functools import partial
@@ -47,9 +48,12 @@ from kbroker.replication.fetch_session import FetchSessionCache
 from kbroker.replication.replica_manager import ReplicaManager
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import socket
+    from collections.abc import AsyncIterator, Callable
 
+    from kbroker.broker.connection import Connection
     from kbroker.broker.metrics import MetricsPage
+    from kbroker.broker.network import Driver
     from kbroker.config import Config
     from kbroker.metadata.delta import MetadataDelta
     from kbroker.metadata.image import MetadataImage
@@ -221,10 +225,24 @@ class Broker:
 
     async def _serve_clients(self) -> None:
         async with trio.open_nursery() as nursery:
+            drive = self._driver(nursery)
             for listener in self.listeners:
-                acceptor = Acceptor(listener, self._network, self._services, self._turn.finish)
+                acceptor = Acceptor(listener, self._network, self._services, drive)
                 for sock in listener.sockets:
-                    nursery.start_soon(acceptor.run, sock, nursery)
+                    nursery.start_soon(acceptor.run, sock)
+
+    def _driver(self, nursery: trio.Nursery) -> Callable[[socket.socket, Connection], Driver]:
+        """What takes new connections in hand: one task for all of them where the system has epoll."""
+        wanted = self.config.str("kbroker.driver")
+        if wanted == "epoll" or (wanted == "auto" and hasattr(select, "epoll")):
+            from kbroker.broker.epoll_driver import EpollReactor
+
+            reactor = EpollReactor(self._network, self._waiting, self._turn.finish)
+            nursery.start_soon(reactor.run)
+            return reactor.add
+        from kbroker.broker.task_driver import TaskDriver
+
+        return partial(TaskDriver, network=self._network, nursery=nursery, finish_turn=self._turn.finish)
 
     def _listen(self, listener: Listener) -> None:
         for sock in listener.sockets:

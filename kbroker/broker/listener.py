@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import trio
 
 from kbroker.broker.connection import Connection
-from kbroker.broker.drivers import TaskDriver
 from kbroker.broker.start_error import StartError
 from kbroker.handlers.context import ConnectionFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kbroker.broker.network import NetworkState
+    from kbroker.broker.network import Driver, NetworkState
     from kbroker.handlers.context import Services
 
 log = logging.getLogger(__name__)
@@ -104,20 +103,21 @@ class Acceptor:
         listener: Listener,
         network: NetworkState,
         services: Services,
-        finish_turn: Callable[[], None],
+        drive: Callable[[socket.socket, Connection], Driver],
     ) -> None:
         self._listener = listener
         self._network = network
         self._services = services
-        self._finish_turn = finish_turn
+        # Takes a new connection and its socket in hand.
+        self._drive = drive
 
-    async def run(self, sock: socket.socket, nursery: trio.Nursery) -> None:
+    async def run(self, sock: socket.socket) -> None:
         """Accept until the socket is closed."""
         while True:
             try:
                 await trio.lowlevel.wait_readable(sock)
                 for _ in range(_ACCEPTS_PER_TURN):
-                    self._accept(sock, nursery)
+                    self._accept(sock)
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -130,7 +130,7 @@ class Acceptor:
             except trio.ClosedResourceError:
                 return
 
-    def _accept(self, sock: socket.socket, nursery: trio.Nursery) -> None:
+    def _accept(self, sock: socket.socket) -> None:
         accepted, name = sock.accept()
         try:
             accepted.setblocking(False)
@@ -148,6 +148,4 @@ class Acceptor:
             return
         facts = ConnectionFacts(self._listener.name, local, remote, self._listener.advertised)
         connection = Connection(facts, self._services, self._network)
-        driver = TaskDriver(accepted, connection, self._network, nursery, self._finish_turn)
-        self._network.connections[connection] = driver
-        nursery.start_soon(driver.run)
+        self._network.connections[connection] = self._drive(accepted, connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kbroker.handlers import table
 from kbroker.handlers.context import CloseConnection
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kbroker.broker.connection import Connection
-    from kbroker.broker.drivers import TaskDriver
     from kbroker.config import Config
     from kbroker.environment import Clock
 
@@ -47,6 +46,13 @@ class Route:
         self.requests = 0
 
 
+class Driver(Protocol):
+    """Whoever moves a connection's bytes."""
+
+    def end(self, reason: str) -> None:
+        """Close the connection now, from outside."""
+
+
 class NetworkState:
     """Shared by every connection of this broker; owned by the one loop."""
 
@@ -55,7 +61,7 @@ class NetworkState:
         self.now_ms = clock.monotonic_ms()
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
         self.routes: dict[int, Route] = {}
-        self.connections: dict[Connection, TaskDriver] = {}
+        self.connections: dict[Connection, Driver] = {}
         self.connections_by_address: dict[str, int] = {}
         self.ready: deque[Connection] = deque()
         self.accepted_count = 0

@@ -116,6 +116,10 @@ _TEXTS: dict[str, str] = {
     "kbroker.connection.queue.max": (
         "How many answers one connection may be owed before it is read no further."
     ),
+    "kbroker.driver": (
+        "What moves the clients' bytes: epoll, one task for all connections; tasks, one for each; auto takes "
+        "epoll where the system has it."
+    ),
     "kbroker.frame.timeout.ms": "How long a client may take to finish sending one request.",
     "kbroker.log.format": "Log lines as text for people or json for machines.",
     "kbroker.log.level": "Which log lines are written: DEBUG, INFO, WARNING or ERROR and above.",

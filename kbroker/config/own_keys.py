@@ -6,6 +6,7 @@ _KEYS = (
     ConfigKey("kbroker.admin.listener", STRING, "127.0.0.1:9644"),
     ConfigKey("kbroker.cluster.id", STRING, ""),
     ConfigKey("kbroker.connection.queue.max", INT, "128", Range(1)),
+    ConfigKey("kbroker.driver", STRING, "auto", OneOf("auto", "epoll", "tasks")),
     ConfigKey("kbroker.frame.timeout.ms", INT, "60000", Range(1)),
     ConfigKey("kbroker.log.format", STRING, "text", OneOf("text", "json")),
     ConfigKey("kbroker.log.level", STRING, "INFO", OneOf("DEBUG", "INFO", "WARNING", "ERROR", any_case=True)),

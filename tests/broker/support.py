@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from kbroker.broker.connection import Connection
 from kbroker.broker.network import NetworkState, Route
+from kbroker.broker.pending import WaitingRoom
 from kbroker.handlers.context import ConnectionFacts, Pending, RequestContext, Services
 
 PRODUCE, FETCH, HEARTBEAT = 0, 1, 12
@@ -93,6 +94,7 @@ class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.network = NetworkState(FakeConfig(), self.clock)  # type: ignore[arg-type]
+        self.waiting = WaitingRoom(self.clock)
         self.api = EchoApi(self.clock)
         self.services = Services()
         self.services.environment = FakeEnvironment(self.clock)  # type: ignore[assignment]

@@ -86,7 +86,7 @@ def test_overdue_clients_are_ended() -> None:
             ended.append(reason)
 
     connection = network.connect()
-    network.network.connections[connection] = Driver()  # type: ignore[assignment]
+    network.network.connections[connection] = Driver()
     timers.run(5_000)
     assert not ended
     network.clock.now_ms += 600_001

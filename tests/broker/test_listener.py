@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import struct
@@ -14,23 +15,35 @@ import pytest
 import trio
 import trio.testing
 
-from kbroker.broker.drivers import send_output
+from kbroker.broker.epoll_driver import EpollReactor
 from kbroker.broker.listener import Acceptor, bind
+from kbroker.broker.sending import send_output
 from kbroker.broker.start_error import StartError
+from kbroker.broker.task_driver import TaskDriver
 from kbroker.protocol.primitives import FileRegion
 from tests.broker.support import FETCH, HEARTBEAT, World, frame
 
 
 class Served:
-    """A world that listens."""
+    """A world that listens, with one of the drivers."""
 
-    def __init__(self, world: World, nursery: trio.Nursery) -> None:
+    def __init__(self, world: World, nursery: trio.Nursery, driver: str) -> None:
         self.world = world
         self.listener = bind("PLAINTEXT", "127.0.0.1", 0, None)
-        acceptor = Acceptor(self.listener, world.network, world.services, self.finish_turn)
+        drive: Any
+        if driver == "epoll":
+            reactor = EpollReactor(world.network, world.waiting, self.finish_turn)
+            nursery.start_soon(reactor.run)
+            drive = reactor.add
+        else:
+            drive = functools.partial(
+                TaskDriver, network=world.network, nursery=nursery, finish_turn=self.finish_turn
+            )
+        acceptor = Acceptor(self.listener, world.network, world.services, drive)
         for sock in self.listener.sockets:
             sock.listen(128)
-            nursery.start_soon(acceptor.run, sock, nursery)
+            nursery.start_soon(acceptor.run, sock)
+        nursery.start_soon(world.waiting.run_timers, self.finish_turn)
 
     def finish_turn(self) -> None:
         while self.world.network.ready:
@@ -40,11 +53,17 @@ class Served:
         return await trio.open_tcp_stream(*self.listener.bound)
 
 
+@pytest.fixture(params=["epoll", "tasks"])
+def driver(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @asynccontextmanager
-async def served(world: World | None = None) -> AsyncIterator[Served]:
+async def served(driver: str, world: World | None = None) -> AsyncIterator[Served]:
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
-            server = Served(world or World(), nursery)
+            server = Served(world or World(), nursery, driver)
             yield server
             nursery.cancel_scope.cancel()
             server.listener.close()
@@ -68,11 +87,11 @@ def run(test: Any) -> None:
     trio.run(test)
 
 
-def test_pipelined_requests_and_large_answers() -> None:
+def test_pipelined_requests_and_large_answers(driver: str) -> None:
     async def main() -> None:
         world = World()
         world.network.max_frame_bytes = 10 << 20
-        async with served(world) as server, await server.connect() as stream:
+        async with served(driver, world) as server, await server.connect() as stream:
             bodies = [b"hello", b"x" * 50_000, b"y" * 3_000_000, b"z"]
             world.network._budget_bytes = 10 << 20
 
@@ -86,9 +105,9 @@ def test_pipelined_requests_and_large_answers() -> None:
     run(main)
 
 
-def test_an_answer_completed_elsewhere_is_sent_and_reading_goes_on() -> None:
+def test_an_answer_completed_elsewhere_is_sent_and_reading_goes_on(driver: str) -> None:
     async def main() -> None:
-        async with served() as server, await server.connect() as stream:
+        async with served(driver) as server, await server.connect() as stream:
             await stream.send_all(frame(FETCH, 1, b"wait") + frame(HEARTBEAT, 2, b"next"))
             await trio.testing.wait_all_tasks_blocked(0.05)
             server.world.api.release(b"wait")
@@ -100,9 +119,9 @@ def test_an_answer_completed_elsewhere_is_sent_and_reading_goes_on() -> None:
     run(main)
 
 
-def test_a_half_closed_client_gets_its_answers() -> None:
+def test_a_half_closed_client_gets_its_answers(driver: str) -> None:
     async def main() -> None:
-        async with served() as server, await server.connect() as stream:
+        async with served(driver) as server, await server.connect() as stream:
             await stream.send_all(frame(FETCH, 1, b"wait"))
             await stream.send_eof()
             await trio.testing.wait_all_tasks_blocked(0.05)
@@ -114,11 +133,11 @@ def test_a_half_closed_client_gets_its_answers() -> None:
     run(main)
 
 
-def test_a_half_closed_client_that_reads_slowly_gets_all_of_a_large_answer() -> None:
+def test_a_half_closed_client_that_reads_slowly_gets_all_of_a_large_answer(driver: str) -> None:
     async def main() -> None:
         world = World()
         world.network.max_frame_bytes = world.network._budget_bytes = 40 << 20
-        async with served(world) as server, await server.connect() as stream:
+        async with served(driver, world) as server, await server.connect() as stream:
             body = bytes(range(256)) * 100_000
             await stream.send_all(frame(HEARTBEAT, 1, b"hello"))
             await stream.send_all(frame(HEARTBEAT, 2, body))
@@ -131,9 +150,9 @@ def test_a_half_closed_client_that_reads_slowly_gets_all_of_a_large_answer() -> 
     run(main)
 
 
-def test_a_bad_frame_closes_after_the_good_answers(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bad_frame_closes_after_the_good_answers(driver: str, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        async with served() as server, await server.connect() as stream:
+        async with served(driver) as server, await server.connect() as stream:
             await stream.send_all(frame(HEARTBEAT, 1, b"good") + b"\xff\xff\xff\xff")
             assert await read_answers(stream, 1) == [(1, b"good")]
             assert await stream.receive_some() == b""
@@ -144,11 +163,11 @@ def test_a_bad_frame_closes_after_the_good_answers(caplog: pytest.LogCaptureFixt
     assert "invalid frame size -1" in caplog.text
 
 
-def test_a_client_that_never_reads_is_paused_and_others_go_on() -> None:
+def test_a_client_that_never_reads_is_paused_and_others_go_on(driver: str) -> None:
     async def main() -> None:
         world = World()
         world.network.max_output_bytes = 100_000
-        async with served(world) as server:
+        async with served(driver, world) as server:
             deaf, other = await server.connect(), await server.connect()
             await other.send_all(frame(HEARTBEAT, 0, b"hello"))
             await read_answers(other, 1)
@@ -166,9 +185,9 @@ def test_a_client_that_never_reads_is_paused_and_others_go_on() -> None:
     run(main)
 
 
-def test_a_client_with_many_slow_requests_does_not_keep_the_loop() -> None:
+def test_a_client_with_many_slow_requests_does_not_keep_the_loop(driver: str) -> None:
     async def main() -> None:
-        async with served() as server:
+        async with served(driver) as server:
             hog, other = await server.connect(), await server.connect()
             await hog.send_all(b"".join(frame(HEARTBEAT, n, b"slow") for n in range(200)))
             await other.send_all(frame(HEARTBEAT, 1, b"quick"))
@@ -185,9 +204,9 @@ def test_a_client_with_many_slow_requests_does_not_keep_the_loop() -> None:
     run(main)
 
 
-def test_connections_over_the_limit_are_refused() -> None:
+def test_connections_over_the_limit_are_refused(driver: str) -> None:
     async def main() -> None:
-        async with served() as server:
+        async with served(driver) as server:
             streams = [await server.connect() for _ in range(3)]
             assert await streams[2].receive_some() == b""
             await streams[0].send_all(frame(HEARTBEAT, 1, b"ok"))
@@ -202,9 +221,9 @@ def test_connections_over_the_limit_are_refused() -> None:
     run(main)
 
 
-def test_overdue_connections_are_ended() -> None:
+def test_overdue_connections_are_ended(driver: str) -> None:
     async def main() -> None:
-        async with served() as server, await server.connect() as stream:
+        async with served(driver) as server, await server.connect() as stream:
             await stream.send_all(frame(HEARTBEAT, 1, b"ok"))
             await read_answers(stream, 1)
             await stream.send_all(frame(HEARTBEAT, 2, b"never finished")[:-3])

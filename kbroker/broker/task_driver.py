@@ -2,7 +2,8 @@
 
 One task reads; whoever completes an answer sends it at once, without a task
 switch; a second task exists only while a client's socket is full. Portable,
-and the ground on which TLS will stand.
+and the ground on which TLS will stand; where it can, `epoll_driver` takes its
+place.
 
 Standard-library sockets with `wait_readable` rather than trio's streams: a
 stream yields to other tasks after each receive, which would let them into
@@ -11,16 +12,15 @@ the shared receive buffer, and costs as much again as a small request.
 
 from __future__ import annotations
 
-import os
-import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
 from kbroker.broker.connection import LOST
-from kbroker.protocol.primitives import FileRegion
+from kbroker.broker.sending import LAST_WORDS_MS, send_output
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from kbroker.broker.connection import Connection
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 # After so many receives without waiting, let the other tasks run.
 _TURNS_BEFORE_YIELD = 8
-_MAX_GATHER = 64
-# How long a client that we close on may take to read the answers before that.
-_LAST_WORDS_S = 5
 
 
 class TaskDriver:
@@ -54,6 +51,7 @@ class TaskDriver:
         self._resumed: trio.Event | None = None
         self._writing = False
         connection.on_ready = self._on_ready
+        nursery.start_soon(self.run)
 
     async def run(self) -> None:
         """Serve until the client or we end it; never raises but Cancelled."""
@@ -95,7 +93,7 @@ class TaskDriver:
                 await trio.lowlevel.checkpoint()
         if connection.close_reason is not LOST:
             self._network.report_close(connection, connection.close_reason)
-            with trio.move_on_after(_LAST_WORDS_S):
+            with trio.move_on_after(LAST_WORDS_MS / 1000):
                 await self._drain()
 
     async def _finish_half_closed(self) -> None:
@@ -177,56 +175,3 @@ class TaskDriver:
         self._writing = False
         connection.list_as_ready()
         self._finish_turn()
-
-
-def send_output(sock: socket.socket, connection: Connection) -> bool:
-    """Send as much of the output as the socket takes; True when nothing is left.
-
-    Neighbouring byte strings go out in one call; a file region by sendfile,
-    with its head held back (MSG_MORE) so that both share a packet.
-    """
-    output = connection.output
-    try:
-        while output:
-            part = output[0]
-            if type(part) is FileRegion:
-                _send_region(sock, output, part)
-            else:
-                connection.output_bytes -= _send_bytes(sock, output)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _send_region(sock: socket.socket, output: Any, region: FileRegion) -> None:
-    if region.length == 0:
-        output.popleft()
-        return
-    sent = os.sendfile(sock.fileno(), region.file.fileno(), region.position, region.length)
-    if sent == 0:
-        raise OSError("the log ended before the announced length")
-    if sent == region.length:
-        output.popleft()
-    else:
-        output[0] = FileRegion(region.file, region.position + sent, region.length - sent)
-
-
-def _send_bytes(sock: socket.socket, output: Any) -> int:
-    parts = []
-    more = 0
-    for part in output:
-        if type(part) is FileRegion:
-            more = socket.MSG_MORE
-            break
-        parts.append(part)
-        if len(parts) == _MAX_GATHER:
-            break
-    sent = sock.send(parts[0], more) if len(parts) == 1 else sock.sendmsg(parts, (), more)
-    left = sent
-    for part in parts:
-        if left < len(part):
-            output[0] = memoryview(part)[left:]
-            break
-        left -= len(part)
-        output.popleft()
-    return sent
