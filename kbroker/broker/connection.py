@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kbroker.broker.network import NetworkState
+    from kbroker.broker.reply_cache import Key
     from kbroker.handlers.context import ConnectionFacts, Services
     from kbroker.protocol.primitives import Part
 
@@ -43,6 +44,7 @@ _SIZE = Struct(">i")
 # A close reason that nobody needs to hear of.
 LOST = "connection lost"
 
+_FROM_IMAGE = table.FROM_IMAGE
 _PRODUCE = 0
 _API_VERSIONS = 18
 # Above this a frame's memory comes from mmap, so that a declared but unsent frame costs no pages.
@@ -52,12 +54,14 @@ _LAZY_FRAME_BYTES = 4 << 20
 class _Answer:
     """The place of one request in the order of answers."""
 
-    __slots__ = ("api_key", "api_version", "correlation_id", "pending", "ready")
+    __slots__ = ("api_key", "api_version", "correlation_id", "kept_under", "pending", "ready")
 
     def __init__(self, api_key: int, api_version: int, correlation_id: int) -> None:
         self.api_key = api_key
         self.api_version = api_version
         self.correlation_id = correlation_id
+        # Where the network's reply cache wants it, if it need not be waited for.
+        self.kept_under: Key | None = None
         self.pending: Pending[Any] | None = None
         self.ready: list[Part] | None = None
 
@@ -232,7 +236,12 @@ class Connection:
     # --- requests ------------------------------------------------------------------------------
 
     def _handle(self, frame: memoryview) -> None:
+        kept_under = None
         try:
+            if len(frame) > 8 and frame[1] in _FROM_IMAGE and not self._answers:
+                kept_under = self._network.replies.key(frame, self.facts)
+                if kept_under is not None and self._answer_again(kept_under, frame):
+                    return
             header, position = headers.read_request_header(frame)
             answer = _Answer(header.api_key, header.api_version, header.correlation_id)
             route = self._network.routes.get(header.api_key) or self._network.add_route(header.api_key)
@@ -250,11 +259,22 @@ class Connection:
                 self.facts,
                 self._services,
             )
+            answer.kept_under = kept_under
             response = route.handle(request, context)
             if response is not None:
                 self._take_answer(answer, response)
         except Exception as error:
             self._fail(error)
+
+    def _answer_again(self, key: Key, frame: memoryview) -> bool:
+        """Send the kept answer, if there is one; only after a request of that kind has been handled."""
+        kept = self._network.replies.find(key, frame, self._services.metadata.image)
+        if kept is None:
+            return False
+        self._network.routes[frame[1]].requests += 1
+        self._trusted = True
+        self._send([kept])
+        return True
 
     def _fail(self, error: Exception) -> None:
         """What an exception costs: this client its connection, and nobody else anything."""
@@ -280,7 +300,10 @@ class Connection:
                 response.on_done(lambda value: self._complete(answer, value))
                 return
             response = response.value
+            answer.kept_under = None
         parts = _encode(answer, response)
+        if answer.kept_under is not None:
+            self._network.replies.keep(answer.kept_under, parts)
         if self._answers:
             answer.ready = parts
             self._answers.append(answer)

@@ -1,4 +1,4 @@
-"""The driver of all plaintext connections in one task, over a nested epoll set.
+"""All plaintext connections in one task, over a nested epoll set.
 
 An epoll set is itself readable: the task polls it without waiting, serves
 every socket that has something, and waits for the set only when nothing has.

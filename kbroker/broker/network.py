@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kbroker.broker.reply_cache import ReplyCache
 from kbroker.handlers import table
 from kbroker.handlers.context import CloseConnection
 from kbroker.protocol.messages import request_class
@@ -61,6 +62,7 @@ class NetworkState:
         self.now_ms = clock.monotonic_ms()
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
         self.routes: dict[int, Route] = {}
+        self.replies = ReplyCache()
         self.connections: dict[Connection, Driver] = {}
         self.connections_by_address: dict[str, int] = {}
         self.ready: deque[Connection] = deque()

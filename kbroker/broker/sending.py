@@ -1,4 +1,4 @@
-"""Output to a socket: neighbouring bytes in one call, file regions by sendfile."""
+"""Output to a socket: bytes in one call, file regions by sendfile."""
 
 from __future__ import annotations
 

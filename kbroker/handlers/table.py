@@ -51,6 +51,10 @@ SUPPORTED: dict[int, tuple[str, int, int]] = {
     75: ("describe_topic_partitions", 0, 0),
 }
 
+# Answers that follow from the request, the connection and the metadata image alone, unless they had
+# to wait: the edge keeps their bytes (Metadata, ApiVersions).
+FROM_IMAGE = frozenset({3, 18})
+
 # What every client calls within its first seconds.
 _HOT = (18, 3, 0, 1, 2, 10, 22)
 
