@@ -121,7 +121,7 @@ class _Produce:
         "acks",
         "context",
         "endpoints",
-        "error",
+        "failure",
         "now_ms",
         "replicas",
         "timeout_ms",
@@ -141,8 +141,9 @@ class _Produce:
         self.topics: list[TopicProduceResponse] = []
         self.endpoints: dict[int, NodeEndpoint] | None = None
         self.waiting: list[_Unacknowledged] | None = None
-        # The last one, for the log line of a closed acks=0 connection.
-        self.error: KafkaError | None = None
+        # What the last refused partition said, for the log line of a closed acks=0 connection. Not the
+        # exception: that would close a circle over its frames, and keep an opened batch in memory.
+        self.failure: str | None = None
 
     def find(self, name: TopicKey) -> HostedTopic | None:
         if isinstance(name, str):
@@ -183,7 +184,7 @@ class _Produce:
     def failed(
         self, name: TopicKey, index: int, partition: Partition | None, error: KafkaError
     ) -> PartitionProduceResponse:
-        self.error = error
+        self.failure = error.message
         answer = PartitionProduceResponse(index)
         self._set_error(name, answer, error.code)
         answer.error_message = error.message
@@ -213,8 +214,8 @@ class _Produce:
     def finish(self, topics: list[TopicProduceResponse]) -> ProduceResponse | Pending[ProduceResponse] | None:
         self.topics = topics
         if self.acks == 0:
-            if self.error is not None:
-                raise CloseConnection(f"a produce with acks=0 failed: {self.error.message}")
+            if self.failure is not None:
+                raise CloseConnection(f"a produce with acks=0 failed: {self.failure}")
             return None
         if self.waiting is None:
             return self._response()

@@ -11,7 +11,10 @@ many bytes it is ready to receive and gets no more.
 Imports of the codecs are made on first use: most brokers never open a batch.
 """
 
+import mmap
+from collections.abc import Iterator
 from struct import Struct
+from typing import Any
 
 from kbroker.protocol.errors import CORRUPT_MESSAGE, KafkaError
 
@@ -35,6 +38,8 @@ _GZIP_WINDOW = 31
 _BLOCK_LENGTH = Struct(">i")
 _LZ4_LENGTH = Struct("<I")
 _FIRST_GUESS = 64 * 1024
+_MOST_GUESSED = 1024 * 1024
+_GZIP_CHUNK = 256 * 1024
 
 Buffer = bytes | bytearray | memoryview
 
@@ -46,11 +51,11 @@ def decompress(codec: int, data: memoryview, max_bytes: int) -> memoryview:
             raise _too_large(max_bytes)
         return data
     if codec == GZIP:
-        return memoryview(_gunzip(data, max_bytes))
+        return _gunzip(data, max_bytes)
     if codec == SNAPPY:
-        return memoryview(_unsnap(data, max_bytes))
+        return _unsnap(data, max_bytes)
     if codec in (LZ4, ZSTD):
-        return _decompress_growing(codec, data, max_bytes)
+        return _decompress_whole(codec, data, max_bytes)
     raise KafkaError(CORRUPT_MESSAGE, f"Unknown compression codec {codec}")
 
 
@@ -81,47 +86,87 @@ def _broken(error: Exception) -> KafkaError:
     return KafkaError(CORRUPT_MESSAGE, f"The batch can't be decompressed: {error}")
 
 
-def _gunzip(data: memoryview, max_bytes: int) -> bytes:
+def _room(data: memoryview, max_bytes: int) -> Iterator[memoryview]:
+    """Where the plain bytes may go: a guess, then as much as there may be.
+
+    The large one is mapped: pages that are not written to cost nothing, and all are given back at once.
+    The sizes that a frame claims are not to be trusted.
+    """
+    guess = max(_FIRST_GUESS, 4 * len(data))
+    if guess < min(max_bytes, _MOST_GUESSED):
+        yield memoryview(bytearray(guess))
+    yield memoryview(mmap.mmap(-1, max(max_bytes, 1)))[:max_bytes]
+
+
+def _gunzip(data: memoryview, max_bytes: int) -> memoryview:
     import zlib
 
-    stream = zlib.decompressobj(wbits=_GZIP_WINDOW)
-    try:
-        plain = stream.decompress(data, max_bytes + 1)
-    except zlib.error as error:
-        raise _broken(error) from None
-    if len(plain) > max_bytes:
-        raise _too_large(max_bytes)
+    for room in _room(data, max_bytes):
+        try:
+            length = _inflate(zlib.decompressobj(wbits=_GZIP_WINDOW), data, room)
+        except zlib.error as error:
+            raise _broken(error) from None
+        if length is not None:
+            return room[:length]
+    raise _too_large(max_bytes)
+
+
+def _inflate(stream: Any, data: Buffer, room: memoryview) -> int | None:
+    """Fill `room` bit by bit, for zlib joins what it makes at once; None when there is more."""
+    filled = 0
+    while not stream.eof:
+        plain = stream.decompress(data, _GZIP_CHUNK)
+        end = filled + len(plain)
+        if end > len(room):
+            return None
+        if not plain and not stream.eof:
+            raise _broken(EOFError("the stream is cut"))
+        room[filled:end] = plain
+        filled = end
+        data = stream.unconsumed_tail
     # One member, as every client writes it: thousands of empty ones would cost quadratic time.
-    if not stream.eof or stream.unused_data:
-        raise _broken(EOFError("the stream is cut or goes on"))
-    return plain
+    if stream.unused_data:
+        raise _broken(EOFError("the stream goes on"))
+    return filled
 
 
-def _decompress_growing(codec: int, data: memoryview, max_bytes: int) -> memoryview:
-    """Try with ever larger buffers: the size claimed in a frame is not to be trusted."""
+def _decompress_whole(codec: int, data: memoryview, max_bytes: int) -> memoryview:
     from cramjam import DecompressionError, lz4, zstd
 
     into = lz4.decompress_into if codec == LZ4 else zstd.decompress_into
-    room = min(max(_FIRST_GUESS, 4 * len(data)), max_bytes)
-    while True:
-        buffer = bytearray(room)
+    for room in _room(data, max_bytes):
         try:
-            length = into(data, buffer)
+            return room[: into(data, room)]
         except DecompressionError as error:
             if "whole buffer" not in str(error):
                 raise _broken(error) from None
-            if room >= max_bytes:
-                raise _too_large(max_bytes) from None
-            room = min(room * 4, max_bytes)
-        else:
-            return memoryview(buffer)[:length]
+    raise _too_large(max_bytes)
 
 
-def _unsnap(data: memoryview, max_bytes: int) -> bytearray:
-    plain = bytearray()
+def _unsnap(data: memoryview, max_bytes: int) -> memoryview:
+    from cramjam import DecompressionError, snappy
+
+    # Each block says how long it is: all of them are believed together, up to the limit.
+    blocks = list(_snappy_blocks(data))
+    try:
+        lengths = [snappy.decompress_raw_len(block) for block in blocks]
+        if sum(lengths) > max_bytes:
+            raise _too_large(max_bytes)
+        plain = memoryview(mmap.mmap(-1, max(sum(lengths), 1)))[: sum(lengths)]
+        position = 0
+        for block, length in zip(blocks, lengths, strict=True):
+            if length:
+                snappy.decompress_raw_into(block, plain[position : position + length])
+            position += length
+    except DecompressionError as error:
+        raise _broken(error) from None
+    return plain
+
+
+def _snappy_blocks(data: memoryview) -> Iterator[memoryview]:
     if data[: len(_XERIAL_MAGIC)] != _XERIAL_MAGIC:
-        _unsnap_block(data, plain, max_bytes)
-        return plain
+        yield data
+        return
     position = len(_XERIAL_HEADER)
     while position < len(data):
         if len(data) - position < 4:
@@ -134,25 +179,8 @@ def _unsnap(data: memoryview, max_bytes: int) -> bytearray:
             continue
         if length < 0 or length > len(data) - position:
             raise _broken(EOFError("a block runs past the end"))
-        _unsnap_block(data[position : position + length], plain, max_bytes)
+        yield data[position : position + length]
         position += length
-    return plain
-
-
-def _unsnap_block(block: memoryview, plain: bytearray, max_bytes: int) -> None:
-    from cramjam import DecompressionError, snappy
-
-    try:
-        # Reads the claimed size only.
-        length = snappy.decompress_raw_len(block)
-        if length > max_bytes - len(plain):
-            raise _too_large(max_bytes)
-        out = bytearray(length)
-        if length:
-            snappy.decompress_raw_into(block, out)
-    except DecompressionError as error:
-        raise _broken(error) from None
-    plain += out
 
 
 def _snap(data: memoryview) -> bytes:

@@ -5,7 +5,8 @@
               bit, a sequence where there is a producer id
     time      LogAppendTime flag, then before/after limits of the topic
     records   only where the header can't decide: keys of a compacted topic,
-              timestamps under a set message.timestamp.before.max.ms
+              timestamps under a set message.timestamp.before.max.ms; and
+              where the topic's codec is not the batch's
 
 Difference to Kafka: elsewhere records stay unread, so a malformed record in a
 batch with a valid CRC is accepted, and the header's max timestamp is believed.
@@ -211,8 +212,10 @@ def _check_timestamps(batch: memoryview, header: BatchHeader, rules: ValidationR
 
 
 def _recompress(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> memoryview:
-    """The same records under the topic's codec; the records region needs no walk for that."""
+    """The same records under the topic's codec. Once it is open, what is no record is not packed up again."""
     payload = decompress(header.compression, batch[HEADER_SIZE:], rules.max_decompressed_bytes)
+    for _ in walk_outlines(payload, header.record_count):
+        pass
     header.attributes = (header.attributes & ~7) | rules.compression_type
     out = frame_batch(header, compress(rules.compression_type, payload, rules.compression_level))
     if len(out) > rules.max_message_bytes:
