@@ -10,7 +10,8 @@ much as all the rest of a small request. Linux only.
                the client's socket is full
     interest   EPOLLIN while the connection may be read from, EPOLLOUT while
                output waits; changed only when that changes
-    yielded    a connection that gave up the loop goes on in the next round
+    yielded    a connection that gave up the loop asks for EPOLLOUT too, and
+               so goes on in a later round, whoever has the loop now
 """
 
 from __future__ import annotations
@@ -47,8 +48,6 @@ class EpollReactor:
         self.finish_turn = finish_turn
         self.epoll = select.epoll()
         self.drivers: dict[int, EpollDriver] = {}
-        # Connections that gave up the loop, once each, for the next round.
-        self.yielded: dict[EpollDriver, None] = {}
 
     def add(self, sock: socket.socket, connection: Connection) -> EpollDriver:
         """Serve a connection from now on."""
@@ -64,13 +63,13 @@ class EpollReactor:
             self.epoll.close()
 
     async def _serve(self) -> None:
-        poll, drivers, yielded = self.epoll.poll, self.drivers, self.yielded
+        poll, drivers = self.epoll.poll, self.drivers
         clock = self.network.clock
         set_number = self.epoll.fileno()
         waited_ms = clock.monotonic_ms()
         while True:
             events = poll(0, _MAX_EVENTS)
-            if not events and not yielded:
+            if not events:
                 await trio.lowlevel.wait_readable(set_number)
                 waited_ms = clock.monotonic_ms()
                 continue
@@ -78,11 +77,6 @@ class EpollReactor:
                 driver = drivers.get(number)
                 if driver is not None:
                     driver.serve(event)
-            if yielded:
-                round_ = list(yielded)
-                yielded.clear()
-                for driver in round_:
-                    driver.go_on()
             if clock.monotonic_ms() - waited_ms >= _ROUNDS_MS:
                 await trio.lowlevel.checkpoint()
                 waited_ms = clock.monotonic_ms()
@@ -123,10 +117,8 @@ class EpollDriver:
             elif event & (EPOLLHUP | EPOLLERR):
                 self.close()
                 return
-            if event & EPOLLOUT and self._connection.output:
-                self._connection.last_active_ms = self._network.clock.monotonic_ms()
-                self._on_ready(self._connection)
-                self._reactor.finish_turn()
+            if event & EPOLLOUT:
+                self._go_on()
         except OSError:
             # The client is gone: nobody to tell, and nothing worth a line.
             self.close()
@@ -153,12 +145,12 @@ class EpollDriver:
         if connection.paused or connection.output or connection.close_reason is not None:
             self._settle()
 
-    def go_on(self) -> None:
-        """The others have had the loop: handle more of what was held back."""
+    def _go_on(self) -> None:
+        """There is room, or the others have had the loop: send, and handle more of what was held back."""
         connection = self._connection
-        if not connection.yielded:
-            return  # closed meanwhile
         self._network.begin_turn()
+        if connection.output:
+            connection.last_active_ms = self._network.now_ms
         connection.yielded = False
         self._on_ready(connection)
         self._reactor.finish_turn()
@@ -191,13 +183,12 @@ class EpollDriver:
                 self._close_for(connection.close_reason)
                 return
             self._limit_last_words(connection.close_reason)
-        elif connection.yielded:
-            self._reactor.yielded[self] = None
         elif self._half_closed and not (connection.is_waiting or connection.paused or connection.output):
             self.close()
             return
         reads = not (connection.paused or self._half_closed or connection.close_reason is not None)
-        interest = (EPOLLIN if reads else 0) | (EPOLLOUT if connection.output else 0)
+        writes = connection.output or connection.yielded
+        interest = (EPOLLIN if reads else 0) | (EPOLLOUT if writes else 0)
         if interest != self._interest:
             self._interest = interest
             self._reactor.epoll.modify(self._number, interest)
@@ -219,7 +210,6 @@ class EpollDriver:
             return
         if self._last_words is not None:
             self._last_words.cancel()
-        self._connection.yielded = False
         self._connection.abandon()
         self._reactor.epoll.unregister(self._number)
         self._socket.close()

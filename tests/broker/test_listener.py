@@ -119,6 +119,22 @@ def test_an_answer_completed_elsewhere_is_sent_and_reading_goes_on(driver: str) 
     run(main)
 
 
+def test_what_waited_behind_a_late_answer_goes_on_although_nobody_sends(driver: str) -> None:
+    async def main() -> None:
+        async with served(driver) as server, await server.connect() as stream:
+            behind = b"".join(frame(HEARTBEAT, n, b"behind") for n in range(2, 5))
+            await stream.send_all(frame(FETCH, 1, b"wait") + behind)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            # Long after the last bytes came: the slice of that turn is over.
+            server.world.clock.now_ms += 1000
+            server.world.api.release(b"wait")
+            server.finish_turn()
+            expected = [(1, b"wait"), *((n, b"behind") for n in range(2, 5))]
+            assert await read_answers(stream, 4) == expected
+
+    run(main)
+
+
 def test_a_half_closed_client_gets_its_answers(driver: str) -> None:
     async def main() -> None:
         async with served(driver) as server, await server.connect() as stream:
