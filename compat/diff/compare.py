@@ -7,7 +7,22 @@ from typing import Final
 from compat.diff.trees import Tree
 
 # Arrays whose order means nothing: Apache Kafka fills them from hash maps. Name → what tells elements apart.
-UNORDERED: Final[Mapping[str, str]] = {}
+UNORDERED: Final[Mapping[str, str]] = {
+    "api_keys": "api_key",
+    "supported_features": "name",
+    "finalized_features": "name",
+    "brokers": "node_id",
+    "topics": "name",
+    "responses": "name",
+    "partitions": "partition_index",
+    "partition_responses": "index",
+    "groups": "group_id",
+    "members": "member_id",
+    "active_producers": "producer_id",
+    "configs": "name",
+    "config_resources": "resource_name",
+}
+_ALSO: Final = ("name", "topic", "topic_name", "partition", "broker_id", "resource_name", "topic_id")
 
 ABSENT: Final = "<absent>"
 
@@ -32,11 +47,21 @@ def keyed(tree: Tree, unordered: Mapping[str, str] = UNORDERED, name: str = "") 
         return elements
     found: dict[str, Tree] = {}
     for element in elements:
-        key = str(element[unordered[name]] if isinstance(element, dict) else element)
+        key = _key(element, unordered[name])
         while key in found:
             key += " again"
         found[key] = element
     return found
+
+
+def _key(element: Tree, field: str) -> str:
+    """What tells an element from its neighbours, in this array or its namesakes in other answers."""
+    if not isinstance(element, dict):
+        return str(element)
+    for name in (field, *_ALSO):
+        if element.get(name):
+            return str(element[name])
+    return str(element.get(field))
 
 
 def differences(kbroker: Tree, kafka: Tree, path: str = "") -> Iterator[Difference]:

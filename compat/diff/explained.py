@@ -45,4 +45,17 @@ EXPLAINED: Final = (
         kbroker="['\"]?*",
         kafka="['\"]?*",
     ),
+    Explained(
+        "kbroker says a sentence with errors for which Apache Kafka has none.",
+        path="*error_message",
+        kbroker="['\"]?*",
+        kafka="None",
+    ),
+    Explained(
+        "Formatted with ELR, Apache Kafka keeps min.insync.replicas as a cluster-wide setting.",
+        api="CreateTopics",
+        path="topics.*.configs.*.config_source",
+        kbroker="5",
+        kafka="3",
+    ),
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from compat.brokers import BrokerProcess, broker_of
+from compat.brokers import broker_of
 from compat.diff import report
 from compat.diff.explained import EXPLAINED
 from compat.diff.sides import Side
@@ -22,7 +22,7 @@ PROPERTIES: Final = {
     "both": {"offsets.topic.num.partitions": "4"},
 }
 
-THEMES: Final = ("offsets", "produce")
+THEMES: Final = ("cluster", "offsets", "topics", "configs", "commits", "groups", "fetch", "produce", "wire")
 
 
 def main(only: Sequence[str] = ()) -> int:
@@ -33,34 +33,36 @@ def main(only: Sequence[str] = ()) -> int:
     started_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="compat-diff-") as folder, contextlib.ExitStack() as stack:
         world = World(*(_side(kind, Path(folder), stack) for kind in ("kbroker", "kafka")))
-        for theme in only or THEMES:
-            began_at = time.monotonic()
-            before = world.ledger.asked.total()
-            importlib.import_module(f"compat.diff.cases.{theme}").run(world)
-            print(f"{theme}: {world.ledger.asked.total() - before} requests, {time.monotonic() - began_at:.1f} s", flush=True)
-    return _report(world, complete=not only, seconds=time.monotonic() - started_at)
+        world.ready()
+        try:
+            for theme in only or THEMES:
+                _run(theme, world)
+        finally:
+            code = _report(world, complete=not only, seconds=time.monotonic() - started_at)
+    return code
+
+
+def _run(theme: str, world: World) -> None:
+    began_at, before = time.monotonic(), world.ledger.asked.total()
+    importlib.import_module(f"compat.diff.cases.{theme}").run(world)
+    asked = world.ledger.asked.total() - before
+    print(f"{theme}: {asked} requests, {time.monotonic() - began_at:.1f} s", flush=True)
 
 
 def _side(kind: str, folder: Path, stack: contextlib.ExitStack) -> Side:
     broker = broker_of(kind, folder / kind, {**PROPERTIES["both"], **PROPERTIES[kind]})
-    stack.callback(_end, broker)
+    # Its directory goes too: nothing needs to be put in order.
+    stack.callback(broker.kill)
     broker.start()
     side = Side(broker)
     stack.callback(side.close)
     return side
 
 
-def _end(broker: BrokerProcess) -> None:
-    try:
-        broker.stop()
-    finally:
-        broker.kill()
-
-
 def _report(world: World, *, complete: bool, seconds: float) -> int:
     unexplained, counts = report.judge(world.ledger, EXPLAINED)
-    for found in unexplained:
-        print(report.text(found))
+    for text in report.grouped(unexplained):
+        print(text)
     idle = [why for why, count in counts.items() if not count] if complete else []
     for why in idle:
         print(f"explains nothing any more: {why}")

@@ -26,6 +26,8 @@ _IDS: Final[Mapping[str, str]] = {
     "replica_directory_id": "directory id",
 }
 _MEMBERS: Final = frozenset({"member_id", "leader"})
+# What is another number at every look.
+_MOVING: Final = frozenset({"usable_bytes"})
 _NONE: Final = (None, "", 0, -1, ZERO_UUID)
 
 
@@ -63,6 +65,8 @@ class Names:
             return {name: self.named(side, value, name) for name, value in tree.items()}
         if isinstance(tree, list):
             return [self.named(side, element, field) for element in tree]
+        if field in _MOVING and tree:
+            return f"<some {field}>"
         kind = _kind(field, tree)
         if kind is None:
             return tree

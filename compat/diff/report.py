@@ -11,6 +11,7 @@ from compat.diff.world import Found, Ledger, request_tree
 
 FILE: Final = Path(__file__).with_name("figures.json")
 _LONGEST: Final = 700
+_MOST_SHOWN: Final = 8
 
 
 def judge(ledger: Ledger, lines: Sequence[Explained]) -> tuple[list[Found], Counter[str]]:
@@ -37,14 +38,26 @@ def _line(found: Found, difference: Any, lines: Sequence[Explained]) -> Explaine
     return None
 
 
-def text(found: Found) -> str:
+def grouped(unexplained: Sequence[Found]) -> list[str]:
+    """One text for all versions of a case that differ in the same way."""
+    alike: dict[tuple[str, str, str], list[Found]] = {}
+    for found in unexplained:
+        key = (found.question.api, found.question.case, repr(found.differences))
+        alike.setdefault(key, []).append(found)
+    return [_text(group) for group in alike.values()]
+
+
+def _text(alike: Sequence[Found]) -> str:
     """One difference, with the request and both answers abridged."""
-    question = found.question
-    lines = [f"{question.api} v{question.version}, {question.case}"]
-    lines += [f"    {one.path or 'outcome'}: kbroker {_short(one.kbroker, 200)}, Kafka {_short(one.kafka, 200)}"
-              for one in found.differences[:8]]
-    if len(found.differences) > 8:
-        lines.append(f"    … {len(found.differences) - 8} more")
+    found, question = alike[0], alike[0].question
+    versions = sorted({one.question.version for one in alike})
+    lines = [f"{question.api} v{', '.join(map(str, versions))}: {question.case}"]
+    lines += [
+        f"    {one.path or 'outcome'}: kbroker {_short(one.kbroker, 200)}, Kafka {_short(one.kafka, 200)}"
+        for one in found.differences[:_MOST_SHOWN]
+    ]
+    if len(found.differences) > _MOST_SHOWN:
+        lines.append(f"    … {len(found.differences) - _MOST_SHOWN} more")
     lines += [
         f"    request  {_short(request_tree(question.request))}",
         f"    kbroker  {_short(found.kbroker)}",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from compat.diff.compare import Difference, differences, keyed
 from compat.diff.names import Names
-from compat.diff.sides import NOTHING, TIMED_OUT, TIMEOUT_S, Answered, Outcome, Side
+from compat.diff.sides import NOTHING, TIMED_OUT, TIMEOUT_S, Outcome, Side
 from compat.diff.trees import Tree, answer_tree, tree_of
 from kbroker.handlers.table import SUPPORTED
 from kbroker.protocol.generated.create_topics_request import (
@@ -17,13 +17,22 @@ from kbroker.protocol.generated.create_topics_request import (
     CreatableTopicConfig,
     CreateTopicsRequest,
 )
-from kbroker.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
+from kbroker.protocol.errors import GROUP_ID_NOT_FOUND
+from kbroker.protocol.generated.describe_groups_request import DescribeGroupsRequest
+from kbroker.protocol.generated.find_coordinator_request import FindCoordinatorRequest
+from kbroker.protocol.generated.init_producer_id_request import InitProducerIdRequest
+from kbroker.protocol.generated.list_offsets_request import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsTopic,
+)
 from kbroker.protocol.header import API_VERSIONS
 from kbroker.protocol.messages import API, response_class
 from kbroker.protocol.primitives import Message, UnsupportedVersion
 
 MAIN: Final = "main"
 CLIENT_ID: Final = "diff"
+_SETTLING_S: Final = 2.0
 _KBROKER, _KAFKA = 0, 1
 
 
@@ -114,13 +123,25 @@ class World:
         question = Question(API[request.API_KEY].name, version, case, request)
         return Posted(question, on, barrier, patience_s, _response(request.API_KEY, version))
 
-    def raw(self, api_key: int, version: int, case: str, data: bytes, *, on: str = "raw") -> Tree:
+    def ask_settled(self, request: Message, version: int, case: str) -> Tree:
+        """Ask when both have taken in what was changed before: Apache Kafka's brokers do so a moment later."""
+        deadline = time.monotonic() + _SETTLING_S
+        while time.monotonic() < deadline:
+            kbroker, kafka = (self.quietly(side, request, version) for side in (_KBROKER, _KAFKA))
+            if kbroker == kafka:
+                break
+            time.sleep(0.01)
+        return self.ask(request, version, case)
+
+    def raw(
+        self, api_key: int, version: int, case: str, data: bytes, *, on: str = "raw", barrier: bool = False
+    ) -> Tree:
         """Send bytes as they are, length included, and compare what becomes of them."""
         for side in self.sides:
-            side.send(on, data, barrier=False)
+            side.send(on, data, barrier=barrier)
         api = API[api_key].name if api_key in API else f"API {api_key}"
         response = _response(api_key, version) if api_key in API else None
-        return self.answer(Posted(Question(api, version, case, data), on, False, TIMEOUT_S, response))
+        return self.answer(Posted(Question(api, version, case, data), on, barrier, TIMEOUT_S, response))
 
     def answer(self, posted: Posted) -> Tree:
         """Wait for both answers and compare them."""
@@ -133,12 +154,28 @@ class World:
             self.ledger.found.append(Found(posted.question, found, kbroker, kafka))
         if TIMED_OUT in outcomes:
             print(f"slow: {posted.question}: {outcomes}", flush=True)
-        if CLOSED_BY_ONE(outcomes):
+        if any(isinstance(outcome, str) and outcome != NOTHING for outcome in outcomes):
             for side in self.sides:
                 side.drop(posted.connection)
         return self.names.named(_KAFKA, trees[_KAFKA])
 
     # --- the same state -------------------------------------------------------------------------
+
+    def ready(self) -> None:
+        """Wait until both coordinate groups and give producer ids, which Apache Kafka does only after a while."""
+        groups = DescribeGroupsRequest([f"ready-{number}" for number in range(64)])
+        for side in (_KBROKER, _KAFKA):
+            deadline = time.monotonic() + TIMEOUT_S
+            # The first question makes the topic of committed offsets.
+            self._until(side, FindCoordinatorRequest("ready"), 0, deadline)
+            self._until(side, groups, 5, deadline)
+            self._until(side, InitProducerIdRequest(None, 60_000), 4, deadline)
+
+    def _until(self, side: int, request: Message, version: int, deadline: float) -> None:
+        while error := _error(self.quietly(side, request, version)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{request} is still answered with error {error}")
+            time.sleep(0.02)
 
     def topic(
         self, name: str, partitions: int = 1, configs: dict[str, str] | None = None
@@ -152,29 +189,24 @@ class World:
         return topic_id
 
     def settle(self, topic: str, partitions: int) -> None:
-        """Wait until both know the leaders of all its partitions."""
+        """Wait until both lead all its partitions."""
         for side in (_KBROKER, _KAFKA):
             deadline = time.monotonic() + TIMEOUT_S
             while not self._usable(side, topic, partitions):
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{topic} was not usable in time")
-                time.sleep(0.002)
+                time.sleep(0.005)
 
     def _usable(self, side: int, topic: str, partitions: int) -> bool:
-        request = MetadataRequest([MetadataRequestTopic(name=topic)], False)
-        answer = self.quietly(side, request, 8)
-        found = answer["topics"][0]["partitions"]
-        return len(found) == partitions and all(partition["leader_id"] == 1 for partition in found)
+        wanted = [ListOffsetsPartition(partition, -1, -1) for partition in range(partitions)]
+        answer = self.quietly(side, ListOffsetsRequest(-1, 0, [ListOffsetsTopic(topic, wanted)]), 7)
+        return all(partition["error_code"] == 0 for partition in answer["topics"][0]["partitions"])
 
     def quietly(self, side: int, request: Message, version: int) -> Tree:
         """One broker's raw answer, compared with nothing."""
         frame = framed(header(request.API_KEY, version, 0, CLIENT_ID), body(request, version))
         self.sides[side].send("quiet", frame)
         return _tree(self.sides[side].outcome("quiet"), _response(request.API_KEY, version))
-
-
-def CLOSED_BY_ONE(outcomes: Sequence[Outcome]) -> bool:
-    return any(not isinstance(outcome, Answered) and outcome != NOTHING for outcome in outcomes)
 
 
 def can_carry(request: Message, version: int) -> bool:
@@ -229,6 +261,12 @@ def _tree(outcome: Outcome, response: tuple[type[Message], int, bool] | None) ->
         return answer_tree(kind, version, outcome.data[5 if tagged else 4 :])
     except Exception as error:
         return f"undecodable: {error}: {outcome.data.hex()}"
+
+
+def _error(answer: Tree) -> int:
+    """The first error code of an answer, or of the groups in it."""
+    codes = [answer.get("error_code", 0), *(group["error_code"] for group in answer.get("groups", ()))]
+    return next((code for code in codes if code not in (0, GROUP_ID_NOT_FOUND)), 0)
 
 
 def questions(found: Sequence[Found]) -> Iterator[Question]:

@@ -28,6 +28,7 @@ from kbroker.protocol.generated.produce_response import (
     ProduceResponse,
     TopicProduceResponse,
 )
+from kbroker.records.validation import UnfitRecords
 
 if TYPE_CHECKING:
     from kbroker.handlers.context import Pending, RequestContext
@@ -188,7 +189,8 @@ class _Produce:
         answer = PartitionProduceResponse(index)
         self._set_error(name, answer, error.code)
         answer.error_message = error.message
-        if partition is not None and error.code not in _WITHOUT_LOG_START:
+        is_from_log = error.code not in _WITHOUT_LOG_START and not isinstance(error, UnfitRecords)
+        if partition is not None and is_from_log:
             answer.log_start_offset = partition.log.log_start_offset
         answer.record_errors = [
             BatchIndexAndErrorMessage(batch_index, message)

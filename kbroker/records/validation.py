@@ -14,6 +14,7 @@ Kafka: `LogValidator`, `UnifiedLog.analyzeAndValidateRecords`.
 """
 
 from collections.abc import Iterator
+from struct import Struct
 
 from kbroker.protocol.errors import (
     CORRUPT_MESSAGE,
@@ -45,8 +46,16 @@ PRODUCER_CODEC = -1
 _NO_LIMIT_MS = 2**63 - 1
 _ZSTD_FROM_PRODUCE_VERSION = 7
 _MAX_ERRORS_NAMED = 3
+_LENGTH = Struct(">i")
+_MAGIC_AT = 16
+# Of a batch of magic 0 around an empty record.
+_SMALLEST_LENGTH = 14
 
 RecordError = tuple[int, str]
+
+
+class UnfitRecords(KafkaError):
+    """Not one record batch: refused before any log is asked."""
 
 
 class InvalidRecords(KafkaError):
@@ -96,7 +105,8 @@ def validate_produced(
     batch: memoryview, rules: ValidationRules, now_ms: int, produce_version: int
 ) -> tuple[memoryview, BatchHeader]:
     """The batch to append and its header, time stamped; `batch` itself unless it had to be recompressed."""
-    header = _check_shape(batch, produce_version)
+    batch = _only_batch(batch, produce_version)
+    header = read_batch_header(batch)
     _check_header(batch, header, rules)
     if rules.compacted:
         _check_keys(batch, header, rules)
@@ -115,25 +125,38 @@ def _too_large(size: int, rules: ValidationRules) -> KafkaError:
     return KafkaError(MESSAGE_TOO_LARGE, f"The batch has {size} bytes, max.message.bytes is {limit}")
 
 
-def _check_shape(batch: memoryview, produce_version: int) -> BatchHeader:
-    length = len(batch)
-    if length <= LENGTH_OVERHEAD + 4:
-        raise _invalid("A produce request must hold one record batch per partition")
-    if batch[16] != MAGIC:
-        raise _invalid(f"Record batches must have magic {MAGIC}, not {batch[16]}")
-    if length < HEADER_SIZE:
-        raise _invalid("The record batch is cut within its header")
-    header = read_batch_header(batch)
-    size = header.batch_length + LENGTH_OVERHEAD
-    if size != length:
-        if size < HEADER_SIZE:
-            raise KafkaError(CORRUPT_MESSAGE, "The record batch is smaller than its header")
-        if size > length:
-            raise _invalid("The record batch is cut")
-        raise _invalid("A produce request must hold exactly one record batch per partition")
-    if header.attributes & 7 == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
-        raise KafkaError(UNSUPPORTED_COMPRESSION_TYPE, f"Produce version {produce_version} may not use zstd")
-    return header
+def _only_batch(records: memoryview, produce_version: int) -> memoryview:
+    """The one batch of a produce request, without the cut begin of another that may follow it."""
+    size = _whole_batch_size(records, 0)
+    if size is None:
+        raise UnfitRecords(INVALID_RECORD, "A produce request must hold one record batch per partition")
+    if records[_MAGIC_AT] != MAGIC:
+        raise UnfitRecords(INVALID_RECORD, f"Record batches must have magic {MAGIC}, not {records[_MAGIC_AT]}")
+    if records[22] & COMPRESSION_MASK == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
+        why = f"Produce version {produce_version} may not use zstd"
+        raise UnfitRecords(UNSUPPORTED_COMPRESSION_TYPE, why)
+    if _whole_batch_size(records, size) is not None:
+        why = "A produce request must hold exactly one record batch per partition"
+        raise UnfitRecords(INVALID_RECORD, why)
+    if size < HEADER_SIZE:
+        raise KafkaError(CORRUPT_MESSAGE, "The record batch is smaller than its header")
+    return records if size == len(records) else records[:size]
+
+
+def _whole_batch_size(records: memoryview, position: int) -> int | None:
+    """None where no whole batch follows. Kafka: `ByteBufferLogInputStream.nextBatch`."""
+    remaining = len(records) - position
+    if remaining < LENGTH_OVERHEAD:
+        return None
+    length: int = _LENGTH.unpack_from(records, position + 8)[0]
+    if length < _SMALLEST_LENGTH:
+        raise UnfitRecords(CORRUPT_MESSAGE, f"A record batch can't have the length {length}")
+    if remaining <= _MAGIC_AT:
+        return None
+    magic = records[position + _MAGIC_AT]
+    if magic > MAGIC:
+        raise UnfitRecords(CORRUPT_MESSAGE, f"There are no record batches of magic {magic}")
+    return None if length + LENGTH_OVERHEAD > remaining else length + LENGTH_OVERHEAD
 
 
 def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> None:

@@ -76,10 +76,14 @@ def test_a_good_batch_is_passed_on_uncopied() -> None:
         (lambda view: view[:40], INVALID_RECORD),
         (lambda view: view[:-1], INVALID_RECORD),
         (lambda view: memoryview(bytearray(view) + bytearray(batch())), INVALID_RECORD),
-        (lambda view: memoryview(bytearray(view) + b"\x00"), INVALID_RECORD),
+        # as many bytes more as tell a length, and a bad one
+        (lambda view: memoryview(bytearray(view) + bytes(12)), CORRUPT_MESSAGE),
         # magic 0 and 1 are history
         (lambda view: rewritten(view, 16, b"\x01"), INVALID_RECORD),
         (lambda view: rewritten(view, 16, b"\x00"), INVALID_RECORD),
+        # and others have never been
+        (lambda view: rewritten(view, 16, b"\x03"), CORRUPT_MESSAGE),
+        (lambda view: rewritten(view, 16, b"\xff"), CORRUPT_MESSAGE),
         (lambda view: rewritten(view, 8, b"\x00\x00\x00\x05"), CORRUPT_MESSAGE),
         (lambda view: rewritten(view, 8, b"\xff\xff\xff\xff"), CORRUPT_MESSAGE),
         # base offset
@@ -101,6 +105,13 @@ def test_a_good_batch_is_passed_on_uncopied() -> None:
 )
 def test_bad_shapes_and_headers(damage: Callable[[memoryview], memoryview], code: int) -> None:
     assert code_of(damage(batch())) == code
+
+
+@pytest.mark.parametrize("tail", [b"\0", bytes(11), batch()[:-1]])
+def test_the_cut_begin_of_a_second_batch_is_left_out(tail: bytes) -> None:
+    one = batch()
+    accepted, _ = validate(memoryview(bytearray(one) + tail))
+    assert accepted == one
 
 
 def test_a_wrong_checksum() -> None:
