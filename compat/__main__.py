@@ -66,7 +66,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--keep-logs", type=Path, metavar="FOLDER", help="where logs go when something failed"
     )
     parser.add_argument(
-        "--diff", action="store_true", help="the same requests to kbroker and Apache Kafka, instead of clients"
+        "--diff", action="store_true", help="no clients, but the same requests to kbroker and Apache Kafka"
     )
     parser.add_argument("--table", action="store_true", help="print the README's table from the last results")
     options = parser.parse_args(arguments)

@@ -14,6 +14,7 @@ UNORDERED: Final[Mapping[str, str]] = {
     "brokers": "node_id",
     "topics": "name",
     "responses": "name",
+    "results": "name",
     "partitions": "partition_index",
     "partition_responses": "index",
     "groups": "group_id",
@@ -22,7 +23,7 @@ UNORDERED: Final[Mapping[str, str]] = {
     "configs": "name",
     "config_resources": "resource_name",
 }
-_ALSO: Final = ("name", "topic", "topic_name", "partition", "broker_id", "resource_name", "topic_id")
+_ALSO: Final = ("name", "topic", "topic_name", "partition", "broker_id", "resource_name", "group_id", "log_dir", "topic_id")
 
 ABSENT: Final = "<absent>"
 

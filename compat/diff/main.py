@@ -8,19 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from compat.brokers import broker_of
+from compat.brokers import BrokerProcess
 from compat.diff import report
 from compat.diff.explained import EXPLAINED
+from compat.diff.pair import brokers
 from compat.diff.sides import Side
 from compat.diff.world import World
 from compat.kafka import artifacts
-
-# Properties both know, where their defaults differ or make a run slow.
-PROPERTIES: Final = {
-    "kbroker": {"kbroker.mode": "kafka"},
-    "kafka": {},
-    "both": {"offsets.topic.num.partitions": "4"},
-}
 
 THEMES: Final = ("cluster", "offsets", "topics", "configs", "commits", "groups", "fetch", "produce", "wire")
 
@@ -32,7 +26,7 @@ def main(only: Sequence[str] = ()) -> int:
         return 1
     started_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="compat-diff-") as folder, contextlib.ExitStack() as stack:
-        world = World(*(_side(kind, Path(folder), stack) for kind in ("kbroker", "kafka")))
+        world = World(*(_started(broker, stack) for broker in brokers(Path(folder))))
         world.ready()
         try:
             for theme in only or THEMES:
@@ -49,8 +43,7 @@ def _run(theme: str, world: World) -> None:
     print(f"{theme}: {asked} requests, {time.monotonic() - began_at:.1f} s", flush=True)
 
 
-def _side(kind: str, folder: Path, stack: contextlib.ExitStack) -> Side:
-    broker = broker_of(kind, folder / kind, {**PROPERTIES["both"], **PROPERTIES[kind]})
+def _started(broker: BrokerProcess, stack: contextlib.ExitStack) -> Side:
     # Its directory goes too: nothing needs to be put in order.
     stack.callback(broker.kill)
     broker.start()
@@ -68,8 +61,10 @@ def _report(world: World, *, complete: bool, seconds: float) -> int:
         print(f"explains nothing any more: {why}")
     asked = world.ledger.asked
     print(", ".join(f"{api} {count}" for api, count in sorted(asked.items())))
-    print(f"{asked.total()} requests compared in {seconds:.0f} s: {counts.total()} differences explained, "
-          f"{len(unexplained)} requests with unexplained ones")
+    print(
+        f"{asked.total()} requests compared in {seconds:.0f} s: {counts.total()} differences explained, "
+        f"{len(unexplained)} requests with unexplained ones"
+    )
     if complete and not unexplained and not idle:
         report.save(world.ledger, counts)
     return 1 if unexplained or idle else 0

@@ -22,7 +22,6 @@ _IDS: Final[Mapping[str, str]] = {
     "producer_id": "producer",
     "session_id": "session",
     "port": "port",
-    "log_dir": "directory",
     "replica_directory_id": "directory id",
 }
 _MEMBERS: Final = frozenset({"member_id", "leader"})
@@ -49,6 +48,18 @@ class Names:
         self._tokens: tuple[dict[object, Any], dict[object, Any]] = ({}, {})
         self._values: tuple[dict[object, Any], dict[object, Any]] = ({}, {})
         self._count = 0
+        # Per side: text → what it is called instead wherever it occurs in a string.
+        self._texts: tuple[dict[str, str], dict[str, str]] = ({}, {})
+
+    def call(self, name: str, texts: tuple[str, str]) -> None:
+        """Say `name` for what each has in the midst of strings: a directory, an address."""
+        for side in (0, 1):
+            self._texts[side][texts[side]] = name
+
+    def _plain(self, side: int, text: str) -> str:
+        for own, name in self._texts[side].items():
+            text = text.replace(own, name)
+        return text
 
     def give(self, kind: str, values: tuple[Any, Any]) -> Any:
         """A token for a pair of ids."""
@@ -67,6 +78,8 @@ class Names:
             return [self.named(side, element, field) for element in tree]
         if field in _MOVING and tree:
             return f"<some {field}>"
+        if isinstance(tree, str):
+            tree = self._plain(side, tree)
         kind = _kind(field, tree)
         if kind is None:
             return tree

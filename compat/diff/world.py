@@ -12,12 +12,12 @@ from compat.diff.names import Names
 from compat.diff.sides import NOTHING, TIMED_OUT, TIMEOUT_S, Outcome, Side
 from compat.diff.trees import Tree, answer_tree, tree_of
 from kbroker.handlers.table import SUPPORTED
+from kbroker.protocol.errors import GROUP_ID_NOT_FOUND
 from kbroker.protocol.generated.create_topics_request import (
     CreatableTopic,
     CreatableTopicConfig,
     CreateTopicsRequest,
 )
-from kbroker.protocol.errors import GROUP_ID_NOT_FOUND
 from kbroker.protocol.generated.describe_groups_request import DescribeGroupsRequest
 from kbroker.protocol.generated.find_coordinator_request import FindCoordinatorRequest
 from kbroker.protocol.generated.init_producer_id_request import InitProducerIdRequest
@@ -89,7 +89,11 @@ class World:
         self.names = Names()
         self.ledger = Ledger()
         self._correlation_id = 0
-        self.names.give("port", (kbroker.broker.port, kafka.broker.port))
+        ours, theirs = kbroker.broker, kafka.broker
+        self.names.give("port", (ours.port, theirs.port))
+        self.names.call("<data>", (str(ours.data_directory), str(theirs.data_directory)))
+        for key in ("listeners", "controller.quorum.voters"):
+            self.names.call(f"<{key}>", (ours.properties[key], theirs.properties[key]))
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -118,13 +122,15 @@ class World:
         self._correlation_id += 1
         for side in (_KBROKER, _KAFKA):
             own: Message = self.names.own(side, request)
-            frame = framed(header(request.API_KEY, version, self._correlation_id, client_id), body(own, version))
+            frame = framed(
+                header(request.API_KEY, version, self._correlation_id, client_id), body(own, version)
+            )
             self.sides[side].send(on, frame, barrier=barrier)
         question = Question(API[request.API_KEY].name, version, case, request)
         return Posted(question, on, barrier, patience_s, _response(request.API_KEY, version))
 
     def ask_settled(self, request: Message, version: int, case: str) -> Tree:
-        """Ask when both have taken in what was changed before: Apache Kafka's brokers do so a moment later."""
+        """Ask when both have taken in a change: Apache Kafka's brokers do so a moment after its answer."""
         deadline = time.monotonic() + _SETTLING_S
         while time.monotonic() < deadline:
             kbroker, kafka = (self.quietly(side, request, version) for side in (_KBROKER, _KAFKA))
@@ -145,7 +151,9 @@ class World:
 
     def answer(self, posted: Posted) -> Tree:
         """Wait for both answers and compare them."""
-        outcomes = [side.outcome(posted.connection, posted.patience_s, barrier=posted.barrier) for side in self.sides]
+        outcomes = [
+            side.outcome(posted.connection, posted.patience_s, barrier=posted.barrier) for side in self.sides
+        ]
         trees = [_tree(outcome, posted.response) for outcome in outcomes]
         named = [keyed(self.names.named(side, trees[side])) for side in (_KBROKER, _KAFKA)]
         kbroker, kafka = self.names.agree(named[_KBROKER], named[_KAFKA])
@@ -162,7 +170,7 @@ class World:
     # --- the same state -------------------------------------------------------------------------
 
     def ready(self) -> None:
-        """Wait until both coordinate groups and give producer ids, which Apache Kafka does only after a while."""
+        """Wait until both coordinate groups and give producer ids: Apache Kafka does only after a while."""
         groups = DescribeGroupsRequest([f"ready-{number}" for number in range(64)])
         for side in (_KBROKER, _KAFKA):
             deadline = time.monotonic() + TIMEOUT_S
@@ -177,9 +185,7 @@ class World:
                 raise TimeoutError(f"{request} is still answered with error {error}")
             time.sleep(0.02)
 
-    def topic(
-        self, name: str, partitions: int = 1, configs: dict[str, str] | None = None
-    ) -> bytes:
+    def topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> bytes:
         """Create a topic on both, wait until it can be used, and give its id."""
         settings = [CreatableTopicConfig(key, value) for key, value in (configs or {}).items()]
         creation = CreateTopicsRequest([CreatableTopic(name, partitions, 1, [], settings)], 30_000)

@@ -43,6 +43,7 @@ API_KEY = 1
 VERSIONS = (4, 18)
 
 READ_COMMITTED = 1
+_ISOLATION_LEVELS = (0, READ_COMMITTED)
 _NO_EPOCH = -1
 _FIRST_VERSION_KNOWING_STORAGE_ERRORS = 6
 _FIRST_VERSION_READING_FROM_FOLLOWERS = 11
@@ -61,6 +62,9 @@ _EXPECTED_FAILURES = frozenset(
 
 
 def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pending[FetchResponse]:
+    if request.isolation_level not in _ISOLATION_LEVELS:
+        # An accident in Kafka, and better than to guess.
+        return _refuse(request, context.api_version, errors.UNKNOWN_SERVER_ERROR)
     services = context.services
     try:
         session = services.fetch_sessions.begin(
@@ -73,6 +77,22 @@ def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pe
     if fetch.is_satisfied() or request.max_wait_ms <= 0 or not session.partitions:
         return fetch.finish()
     return fetch.wait(request.max_wait_ms)
+
+
+def _refuse(request: FetchRequest, version: int, code: int) -> FetchResponse:
+    """The whole request's error; before topic ids every partition had it too."""
+    topics = request.topics if version < FIRST_VERSION_WITH_TOPIC_IDS else []
+    responses = [
+        FetchableTopicResponse(
+            topic.topic,
+            partitions=[
+                PartitionData(asked.partition, code, -1, -1, -1, aborted_transactions=[], records=b"")
+                for asked in topic.partitions
+            ],
+        )
+        for topic in topics
+    ]
+    return FetchResponse(0, code, request.session_id, responses)
 
 
 def _aborted(log: PartitionLog, offset: int, upper_offset: int, records: Part) -> list[AbortedTransaction]:

@@ -83,7 +83,8 @@ def handle(
                 answers.append(produce.append(name, hosted, data))
             else:
                 answers.append(produce.failed(name, data.index, None, refused))
-        topics.append(TopicProduceResponse(topic.name, topic.topic_id, answers))
+        if answers:
+            topics.append(TopicProduceResponse(topic.name, topic.topic_id, answers))
     return produce.finish(topics)
 
 

@@ -23,7 +23,7 @@ def submit(
     refuse: Callable[[KafkaError], T],
     timeout_ms: int = 1,
 ) -> Pending[T]:
-    """The controller's answer, or `refuse`'s where it takes nothing: too much at once, no disk, no time left."""
+    """The controller's answer, or `refuse`'s where it takes nothing: too much at once, no disk, no time."""
     if timeout_ms <= 0:
         # As in Kafka: over before it has begun, so that nothing happens.
         return Pending.completed(refuse(KafkaError(REQUEST_TIMED_OUT)))

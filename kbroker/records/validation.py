@@ -131,7 +131,9 @@ def _only_batch(records: memoryview, produce_version: int) -> memoryview:
     if size is None:
         raise UnfitRecords(INVALID_RECORD, "A produce request must hold one record batch per partition")
     if records[_MAGIC_AT] != MAGIC:
-        raise UnfitRecords(INVALID_RECORD, f"Record batches must have magic {MAGIC}, not {records[_MAGIC_AT]}")
+        raise UnfitRecords(
+            INVALID_RECORD, f"Record batches must have magic {MAGIC}, not {records[_MAGIC_AT]}"
+        )
     if records[22] & COMPRESSION_MASK == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
         why = f"Produce version {produce_version} may not use zstd"
         raise UnfitRecords(UNSUPPORTED_COMPRESSION_TYPE, why)

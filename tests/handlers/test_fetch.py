@@ -196,6 +196,15 @@ def test_read_committed_names_aborted_transactions(world: World) -> None:
     assert [(one.producer_id, one.first_offset) for one in answer.aborted_transactions] == [(4, 1)]
 
 
+@pytest.mark.parametrize(("version", "mentioned"), [(4, 1), (12, 1), (13, 0)])
+def test_an_isolation_level_that_does_not_exist(world: World, version: int, mentioned: int) -> None:
+    answer = now(world.call(request(0, isolation_level=2), version))
+    if version >= 7:
+        assert answer.error_code == errors.UNKNOWN_SERVER_ERROR
+    codes = [partition.error_code for partition in partitions(answer)]
+    assert codes == [errors.UNKNOWN_SERVER_ERROR] * mentioned
+
+
 # --- errors -------------------------------------------------------------------------------------
 
 

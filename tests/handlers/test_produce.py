@@ -208,6 +208,10 @@ def test_unknown_topics_and_partitions(world: World) -> None:
         assert answer.error_code == errors.UNKNOWN_TOPIC_OR_PARTITION
 
 
+def test_a_topic_without_partitions_is_not_mentioned(world: World) -> None:
+    assert now(world.call(request(), 13)).responses == []
+
+
 def test_id_of_a_deleted_topic(world: World) -> None:
     world.delete_topic("t")
     world.create_topic("t", incarnation=1)

@@ -1,4 +1,4 @@
-"""What is asked of the cluster: ApiVersions, DescribeCluster, DescribeQuorum, FindCoordinator, log directories, producers."""
+"""What is asked of the cluster: versions, itself, quorum, coordinators, log directories, producers."""
 
 from compat.diff.batches import records
 from compat.diff.cases.offsets import NO_TOPICS, fill
@@ -42,7 +42,15 @@ def run(world: World) -> None:
 
 
 def _api_versions(world: World) -> None:
-    for name, version in (("diff", "1"), ("", ""), ("diff", ""), ("-diff", "1"), ("di ff", "1"), ("diff", "1-"), ("d" * 300, "1")):
+    for name, version in (
+        ("diff", "1"),
+        ("", ""),
+        ("diff", ""),
+        ("-diff", "1"),
+        ("di ff", "1"),
+        ("diff", "1-"),
+        ("d" * 300, "1"),
+    ):
         world.each(ApiVersionsRequest(name, version), f"software {name[:20]!r} {version!r}", on="versions")
 
 
@@ -67,7 +75,13 @@ def _coordinators(world: World) -> None:
         several = FindCoordinatorRequest("", key_type, ["one", "two", "one"])
         world.each(several, f"type {key_type}, several keys")
     world.each(FindCoordinatorRequest("", 0, []), "no keys")
-    for key in ("g:AAAAAAAAAAAAAAAAAAAAAQ:0", "g:x:0", "g:AAAAAAAAAAAAAAAAAAAAAQ:x", "g:AAAAAAAAAAAAAAAAAAAAAQ", "a:b:c:d"):
+    for key in (
+        "g:AAAAAAAAAAAAAAAAAAAAAQ:0",
+        "g:x:0",
+        "g:AAAAAAAAAAAAAAAAAAAAAQ:x",
+        "g:AAAAAAAAAAAAAAAAAAAAAQ",
+        "a:b:c:d",
+    ):
         world.each(FindCoordinatorRequest("", 2, [key]), f"share key {key!r}")
 
 
@@ -98,14 +112,16 @@ def _producer_ids(world: World) -> None:
 def _producers(world: World) -> None:
     topic = "cluster-producers"
     world.topic(topic, 2)
-    for sequence, count in ((0, 2), (2, 1)):
+    for count in (2, 1):
         producer = world.ask(InitProducerIdRequest(None, 60_000), 4, "fixture")["producer_id"]
         world.ask(produce(topic, records(count, producer=(producer, 3, 0))), 9, "fixture")
     world.ask(produce(topic, records(4, producer=(producer, 3, count))), 9, "fixture")
     world.each(DescribeProducersRequest([TopicRequest(topic, [0])]), "two producers")
     world.each(DescribeProducersRequest([TopicRequest(topic, [1])]), "no producers")
     world.each(DescribeProducersRequest([TopicRequest(topic, [0, 0])]), "a partition twice")
-    world.each(DescribeProducersRequest([TopicRequest(topic, [0]), TopicRequest(topic, [1])]), "a topic twice")
+    world.each(
+        DescribeProducersRequest([TopicRequest(topic, [0]), TopicRequest(topic, [1])]), "a topic twice"
+    )
     world.each(DescribeProducersRequest([TopicRequest(topic, [-1, 2])]), "unknown partitions")
     world.each(DescribeProducersRequest([TopicRequest(topic, [])]), "no partitions")
     world.each(DescribeProducersRequest([]), "none")

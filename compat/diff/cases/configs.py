@@ -16,7 +16,13 @@ SET, DELETE, APPEND, SUBTRACT = range(4)
 
 # Resources that are not there, or that there can't be.
 RESOURCES = (
-    *((TOPIC, "configs-nowhere"), (TOPIC, ""), (TOPIC, "a b"), (TOPIC, "x" * 250), (TOPIC, "__consumer_offsets")),
+    *(
+        (TOPIC, "configs-nowhere"),
+        (TOPIC, ""),
+        (TOPIC, "a b"),
+        (TOPIC, "x" * 250),
+        (TOPIC, "__consumer_offsets"),
+    ),
     *((BROKER, "1"), (BROKER, ""), (BROKER, "2"), (BROKER, "x"), (BROKER, "-1"), (BROKER, "01")),
     *((LOGGER, "1"), (LOGGER, ""), (LOGGER, "2"), (LOGGER, "x")),
     *((METRICS, "subscription"), (METRICS, ""), (GROUP, "configs-group"), (GROUP, "")),
@@ -27,7 +33,9 @@ RESOURCES = (
 def run(world: World) -> None:
     world.topic(HERE, 1, {"retention.ms": "5000", "cleanup.policy": "compact"})
     _describe(world)
-    _change(world)
+    for version in versions(change.IncrementalAlterConfigsRequest):
+        _change(world, _Change(world, version))
+        _change_others(_Change(world, version))
     _replace(world)
     world.each(ListConfigResourcesRequest([]), "all")
     for kind in (TOPIC, BROKER, LOGGER, METRICS, GROUP, 0, 1, 64, -1):
@@ -59,47 +67,72 @@ def _describe(world: World) -> None:
     ask("good and unknown", twice, DescribeConfigsResource(TOPIC, "configs-nowhere", None))
 
 
-def _change(world: World) -> None:
-    for version in versions(change.IncrementalAlterConfigsRequest):
+# In this order, each upon what the one before has left.
+CHANGES: tuple[tuple[int, str, str | None], ...] = (
+    (APPEND, "cleanup.policy", "delete"),
+    (APPEND, "cleanup.policy", "delete"),
+    (SUBTRACT, "cleanup.policy", "compact"),
+    (SUBTRACT, "cleanup.policy", "nothing"),
+    (SUBTRACT, "cleanup.policy", "delete"),
+    (APPEND, "retention.ms", "1"),
+    (SUBTRACT, "retention.ms", "1"),
+    (DELETE, "retention.ms", None),
+    (DELETE, "retention.ms", "5"),
+    (DELETE, "no.such.config", None),
+    (SET, "retention.ms", "77"),
+    (SET, "cleanup.policy", "compact"),
+    (APPEND, "cleanup.policy", None),
+)
+OF_BROKERS = (
+    *(("log.retention.ms", "1"), ("log.retention.ms", "x"), ("log.dirs", "/tmp"), ("node.id", "5")),
+    *(("num.partitions", "2"), ("no.such.config", "1"), ("message.max.bytes", "2000000")),
+    ("max.connections", "50"),
+)
 
-        def ask(case: str, *resources: change.AlterConfigsResource, validate_only: bool = False) -> None:
-            request = change.IncrementalAlterConfigsRequest(list(resources), validate_only)
-            if can_carry(request, version):  # noqa: B023
-                world.ask(request, version, case)  # noqa: B023
 
-        def one(
-            operation: int, key: str, value: str | None, kind: int = TOPIC, name: str = HERE
-        ) -> change.AlterConfigsResource:
-            return change.AlterConfigsResource(kind, name, [change.AlterableConfig(key, operation, value)])
+class _Change:
+    """IncrementalAlterConfigs of one version."""
 
-        for key, value in CONFIGS:
-            ask(f"set {key}={value}", one(SET, key, value), validate_only=True)
-        for operation in (-1, 4, 127):
-            ask(f"operation {operation}", one(operation, "retention.ms", "1"))
-        for operation, key, value in (
-            *((APPEND, "cleanup.policy", "delete"), (APPEND, "cleanup.policy", "delete")),
-            *((SUBTRACT, "cleanup.policy", "compact"), (SUBTRACT, "cleanup.policy", "nothing")),
-            *((SUBTRACT, "cleanup.policy", "delete"), (APPEND, "retention.ms", "1"), (SUBTRACT, "retention.ms", "1")),
-            *((DELETE, "retention.ms", None), (DELETE, "retention.ms", "5"), (DELETE, "no.such.config", None)),
-            *((SET, "retention.ms", "77"), (SET, "cleanup.policy", "compact"), (APPEND, "cleanup.policy", None)),
-        ):
-            ask(f"{operation} {key} {value}", one(operation, key, value))
-            see(world, "after a change")
-        for kind, name in RESOURCES:
-            ask(f"type {kind} {name[:20]!r}", one(SET, "retention.ms", "1", kind, name), validate_only=True)
-            ask(f"type {kind} {name[:20]!r}, nothing", change.AlterConfigsResource(kind, name, []))
-        for key, value in (
-            *(("log.retention.ms", "1"), ("log.retention.ms", "x"), ("log.dirs", "/tmp"), ("node.id", "5")),
-            *(("num.partitions", "2"), ("no.such.config", "1"), ("message.max.bytes", "2000000"), ("max.connections", "50")),
-        ):
-            for name in ("", "1"):
-                ask(f"broker {name!r} {key}={value}", one(SET, key, value, BROKER, name), validate_only=True)
-        ask("none")
-        ask("twice", one(SET, "retention.ms", "1"), one(SET, "retention.ms", "2"))
-        keys = [change.AlterableConfig("retention.ms", SET, "1"), change.AlterableConfig("retention.ms", SET, "2")]
-        ask("a key twice", change.AlterConfigsResource(TOPIC, HERE, keys))
-        ask("good and bad", one(SET, "retention.ms", "9"), one(SET, "retention.ms", "9", TOPIC, "configs-nowhere"))
-        see(world, "after all changes")
+    def __init__(self, world: World, version: int) -> None:
+        self.world = world
+        self.version = version
+
+    def __call__(self, case: str, *resources: change.AlterConfigsResource, validate: bool = False) -> None:
+        request = change.IncrementalAlterConfigsRequest(list(resources), validate)
+        if can_carry(request, self.version):
+            self.world.ask(request, self.version, case)
+
+
+def _one(
+    operation: int, key: str, value: str | None, kind: int = TOPIC, name: str = HERE
+) -> change.AlterConfigsResource:
+    return change.AlterConfigsResource(kind, name, [change.AlterableConfig(key, operation, value)])
+
+
+def _change(world: World, ask: _Change) -> None:
+    for key, value in CONFIGS:
+        ask(f"set {key}={value}", _one(SET, key, value), validate=True)
+    for operation in (-1, 4, 127):
+        ask(f"operation {operation}", _one(operation, "retention.ms", "1"))
+    for operation, key, value in CHANGES:
+        ask(f"{operation} {key} {value}", _one(operation, key, value))
+        see(world, "after a change")
+    ask("none")
+    ask("twice", _one(SET, "retention.ms", "1"), _one(SET, "retention.ms", "2"))
+    keys = [change.AlterableConfig("retention.ms", SET, value) for value in ("1", "2")]
+    ask("a key twice", change.AlterConfigsResource(TOPIC, HERE, keys))
+    unknown = _one(SET, "retention.ms", "9", TOPIC, "configs-nowhere")
+    ask("good and bad", _one(SET, "retention.ms", "9"), unknown)
+    see(world, "after all changes")
+
+
+def _change_others(ask: _Change) -> None:
+    for kind, name in RESOURCES:
+        ask(f"type {kind} {name[:20]!r}", _one(SET, "retention.ms", "1", kind, name), validate=True)
+        ask(f"type {kind} {name[:20]!r}, nothing", change.AlterConfigsResource(kind, name, []))
+    for key, value in OF_BROKERS:
+        for name in ("", "1"):
+            ask(f"broker {name!r} {key}={value}", _one(SET, key, value, BROKER, name), validate=True)
 
 
 def _replace(world: World) -> None:
@@ -108,7 +141,9 @@ def _replace(world: World) -> None:
         def ask(case: str, *resources: replace.AlterConfigsResource, validate_only: bool = False) -> None:
             world.ask(replace.AlterConfigsRequest(list(resources), validate_only), version, case)  # noqa: B023
 
-        def one(key: str, value: str | None, kind: int = TOPIC, name: str = HERE) -> replace.AlterConfigsResource:
+        def one(
+            key: str, value: str | None, kind: int = TOPIC, name: str = HERE
+        ) -> replace.AlterConfigsResource:
             return replace.AlterConfigsResource(kind, name, [replace.AlterableConfig(key, value)])
 
         for key, value in CONFIGS:
@@ -123,12 +158,13 @@ def _replace(world: World) -> None:
         ask("good and bad", one("retention.ms", "9"), one("retention.ms", "9", TOPIC, "configs-nowhere"))
         see(world, "after all replacements")
 
-
     twice = [replace.AlterConfigsResource(TOPIC, HERE, []), replace.AlterConfigsResource(TOPIC, HERE, [])]
     world.ask(replace.AlterConfigsRequest(twice), 1, "never answered: a resource twice", patience_s=1)
 
 
 def see(world: World, case: str) -> None:
     """What is set must be the same. Apache Kafka's brokers learn of a change a moment after its answer."""
-    wanted = DescribeConfigsRequest([DescribeConfigsResource(TOPIC, HERE, ["retention.ms", "cleanup.policy"])])
+    wanted = DescribeConfigsRequest(
+        [DescribeConfigsResource(TOPIC, HERE, ["retention.ms", "cleanup.policy"])]
+    )
     world.ask_settled(wanted, 4, case)

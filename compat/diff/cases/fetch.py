@@ -73,12 +73,20 @@ class _Fetch:
 def _at(partition: int, offset: int, limit: int = _LARGE, **more: int) -> FetchPartition:
     settings = {key: value for key, value in more.items() if key != "epoch"}
     return FetchPartition(
-        partition, more.get("epoch", -1), offset, partition_max_bytes=limit, **settings  # type: ignore[arg-type]
+        partition,
+        more.get("epoch", -1),
+        offset,
+        partition_max_bytes=limit,
+        **settings,  # type: ignore[arg-type]
     )
 
 
 def _offsets(fetch: _Fetch) -> None:
-    for topic, offsets in ((HERE, (-2, -1, 0, 1, 3, 9, 10, 11, 2**63 - 1)), (EMPTY, (-1, 0, 1)), (CUT, (0, 4, 5, 8, 10))):
+    for topic, offsets in (
+        (HERE, (-2, -1, 0, 1, 3, 9, 10, 11, 2**63 - 1)),
+        (EMPTY, (-1, 0, 1)),
+        (CUT, (0, 4, 5, 8, 10)),
+    ):
         for offset in offsets:
             fetch.ask(f"{topic} from {offset}", fetch.topic(topic, _at(0, offset)))
     if fetch.version >= 9:
@@ -117,7 +125,12 @@ def _places(fetch: _Fetch) -> None:
     else:
         fetch.ask("an unknown id", fetch.topic("nowhere", good))
         fetch.ask("zero id", FetchTopic("", partitions=[good]))
-    fetch.ask("good, unknown, empty", fetch.topic(HERE, good), fetch.topic("nowhere", good), fetch.topic(EMPTY, good))
+    fetch.ask(
+        "good, unknown, empty",
+        fetch.topic(HERE, good),
+        fetch.topic("nowhere", good),
+        fetch.topic(EMPTY, good),
+    )
     fetch.ask("good and out of range", fetch.topic(HERE, good, _at(1, 99)))
     fetch.ask("a partition twice", fetch.topic(HERE, good, good))
     fetch.ask("a topic twice", fetch.topic(HERE, good), fetch.topic(HERE, _at(1, 0)))
@@ -142,7 +155,10 @@ def _sessions(fetch: _Fetch) -> None:
     fetch.ask("the same epoch again", session_id=session, session_epoch=4)
     fetch.ask("an epoch too far", session_id=session, session_epoch=9)
     fetch.ask(
-        "forgetting one", session_id=session, session_epoch=5, forgotten_topics_data=[fetch.forgotten(topic, 2)]
+        "forgetting one",
+        session_id=session,
+        session_epoch=5,
+        forgotten_topics_data=[fetch.forgotten(topic, 2)],
     )
     fetch.ask(
         "forgetting strangers",
@@ -152,10 +168,14 @@ def _sessions(fetch: _Fetch) -> None:
     )
     fetch.ask("adding an unknown", fetch.topic("nowhere", _at(0, 0)), session_id=session, session_epoch=7)
     fetch.ask("with an unknown", session_id=session, session_epoch=8)
-    fetch.ask("adding an unknown partition", fetch.topic(topic, _at(9, 0)), session_id=session, session_epoch=9)
+    fetch.ask(
+        "adding an unknown partition", fetch.topic(topic, _at(9, 0)), session_id=session, session_epoch=9
+    )
     fetch.ask("out of range", fetch.topic(topic, _at(0, 99)), session_id=session, session_epoch=10)
     fetch.ask("still out of range", session_id=session, session_epoch=11)
-    fetch.ask("adding one twice", fetch.topic(topic, _at(0, 0), _at(0, 1)), session_id=session, session_epoch=12)
+    fetch.ask(
+        "adding one twice", fetch.topic(topic, _at(0, 0), _at(0, 1)), session_id=session, session_epoch=12
+    )
     fetch.ask("a session in its place", wanted, session_id=session, session_epoch=0)
     fetch.ask("the one replaced", session_id=session, session_epoch=13)
     other = fetch.ask("another session", wanted, session_epoch=0)

@@ -1,5 +1,7 @@
 """Classic groups: joining, syncing, heartbeats, leaving, in every state and with every wrong word."""
 
+import struct
+
 from compat.diff.trees import Tree
 from compat.diff.world import World, can_carry, versions
 from kbroker.protocol.generated.delete_groups_request import DeleteGroupsRequest
@@ -18,13 +20,23 @@ from kbroker.protocol.primitives import Message
 
 TOPIC = "groups-topic"
 STRANGER = "diff-00000000-0000-4000-8000-000000000000"
-PROTOCOLS = [JoinGroupRequestProtocol("range", b"range of one"), JoinGroupRequestProtocol("roundrobin", b"")]
+
+
+def subscription(*topics: str) -> bytes:
+    """What a consumer says of itself, version 0: topics, and no data of the user."""
+    names = b"".join(struct.pack(">h", len(topic)) + topic.encode() for topic in topics)
+    return struct.pack(">hi", 0, len(topics)) + names + struct.pack(">i", -1)
+
+
+PROTOCOLS = [
+    JoinGroupRequestProtocol("range", subscription("groups-topic")),
+    JoinGroupRequestProtocol("roundrobin", subscription()),
+]
 _MEMBER_ID_REQUIRED = 79
 
 
 def run(world: World) -> None:
     world.topic(TOPIC, 3)
-    world.ask(JoinGroupRequest("groups-first", 10_000, 10_000, "", None, "consumer", PROTOCOLS), 0, "fixture")
     _unknown_groups(world)
     for version in versions(JoinGroupRequest):
         _join_edges(world, version)
@@ -35,6 +47,17 @@ def run(world: World) -> None:
         _two_members(world, version)
     _generic(world)
     _describe_and_list(world)
+    _never_answered(world)
+
+
+def _never_answered(world: World) -> None:
+    """Apache Kafka's rebalance fails on the way, and never ends."""
+    garbage = Group(world, "groups-garbage").joining(
+        protocols=[JoinGroupRequestProtocol("range", b"no subscription")]
+    )
+    world.ask(garbage, 0, "never answered: no subscription", patience_s=1)
+    twice = Group(world, "groups-protocol-twice").joining(protocols=[PROTOCOLS[0], PROTOCOLS[0]])
+    world.ask(twice, 0, "never answered: a protocol twice", patience_s=1)
 
 
 class Group:
@@ -77,7 +100,9 @@ class Group:
         return HeartbeatRequest(self.name, generation, member_id, instance)
 
     def commit(self, member_id: str, generation: int, instance: str | None = None) -> OffsetCommitRequest:
-        wanted = [OffsetCommitRequestTopic(TOPIC, partitions=[OffsetCommitRequestPartition(0, 5, -1, "note")])]
+        wanted = [
+            OffsetCommitRequestTopic(TOPIC, partitions=[OffsetCommitRequestPartition(0, 5, -1, "note")])
+        ]
         return OffsetCommitRequest(self.name, generation, member_id, instance, -1, wanted)
 
     def leave(self, member_id: str, version: int, instance: str | None = None) -> LeaveGroupRequest:
@@ -133,15 +158,23 @@ def _join_edges(world: World, version: int) -> None:
     for session_ms in (-1, 0, 5999, 6000, 1_800_000, 1_800_001, 2**31 - 1):
         ask(f"session timeout {session_ms}", group(f"session{session_ms}").joining(session_ms=session_ms))
     for rebalance_ms in (-1, 0, 2**31 - 1):
-        ask(f"rebalance timeout {rebalance_ms}", group(f"rebalance{rebalance_ms}").joining(rebalance_ms=rebalance_ms))
+        ask(
+            f"rebalance timeout {rebalance_ms}",
+            group(f"rebalance{rebalance_ms}").joining(rebalance_ms=rebalance_ms),
+        )
     ask("no protocols", group("none").joining(protocols=[]))
-    ask("a protocol twice", group("twice").joining(protocols=[PROTOCOLS[0], PROTOCOLS[0]]))
-    ask("an empty protocol", group("unnamed").joining(protocols=[JoinGroupRequestProtocol("", b"")]))
+    ask(
+        "an empty protocol",
+        group("unnamed").joining(protocols=[JoinGroupRequestProtocol("", subscription())]),
+    )
     ask("no protocol type", Group(world, f"groups-edge-{version}-untyped", "").joining())
     ask("an empty group id", Group(world, "").joining())
     ask("an empty instance", group("instance").joining(instance=""))
     for instance in (".", "..", "a b", "a/b", "ä", "i" * 249, "i" * 250):
-        ask(f"instance {instance[:20]!r}", group(f"instance-{len(instance)}{instance[:3]}").joining(instance=instance))
+        ask(
+            f"instance {instance[:20]!r}",
+            group(f"instance-{len(instance)}{instance[:3]}").joining(instance=instance),
+        )
     request = group("stranger").joining(STRANGER, instance="stranger")
     ask("a stranger with an instance", request)
 
@@ -178,13 +211,17 @@ def _life(world: World, version: int) -> None:
     each(world, DeleteGroupsRequest([group.name]), "stable")
     again = world.ask(group.joining(member), version, "the leader joins again")
     group.describe("the leader joined again")
-    other = group.joining(member, protocols=[JoinGroupRequestProtocol("range", b"changed")])
+    other = group.joining(member, protocols=[JoinGroupRequestProtocol("range", subscription("changed"))])
     again = world.ask(other, version, "the leader joins again, changed")
-    none_of_it = group.joining(member, protocols=[JoinGroupRequestProtocol("sticky", b"")])
+    none_of_it = group.joining(member, protocols=[JoinGroupRequestProtocol("sticky", subscription())])
     again = world.ask(none_of_it, version, "the only member with another protocol")
     stranger = Group(world, group.name, "connect")
     world.ask(stranger.joining(), version, "another protocol type")
-    world.ask(group.joining(protocols=[JoinGroupRequestProtocol("nothing", b"")]), version, "no common protocol")
+    world.ask(
+        group.joining(protocols=[JoinGroupRequestProtocol("nothing", subscription())]),
+        version,
+        "no common protocol",
+    )
     world.ask(group.joining(STRANGER), version, "an unknown member")
     world.ask(group.sync(member, again["generation_id"]), sync_version, "an empty sync")
     group.describe("synced empty")
@@ -231,13 +268,19 @@ def _static(world: World, version: int) -> None:
     world.ask(group.sync(member, generation, (member, b"mine"), instance="one"), sync_version, "static sync")
     group.describe("static")
     world.ask(group.heartbeat(member, generation, "one"), heartbeat_version, "static heartbeat")
-    world.ask(group.heartbeat(STRANGER, generation, "one"), heartbeat_version, "static, a stranger in its place")
+    world.ask(
+        group.heartbeat(STRANGER, generation, "one"), heartbeat_version, "static, a stranger in its place"
+    )
     world.ask(group.commit(STRANGER, generation, "one"), 7, "static commit, a stranger in its place")
     world.ask(group.commit(member, generation, "two"), 7, "static commit, an unknown instance")
     world.ask(group.joining(STRANGER, instance="one"), version, "static join, a stranger in its place")
     back = group.join(version, "static member comes back", instance="one")
     group.describe("static member came back")
-    world.ask(group.sync(back["member_id"], back["generation_id"], instance="one"), sync_version, "static sync, back")
+    world.ask(
+        group.sync(back["member_id"], back["generation_id"], instance="one"),
+        sync_version,
+        "static sync, back",
+    )
     for name, request, asked in (
         ("heartbeat", group.heartbeat(member, back["generation_id"], "one"), heartbeat_version),
         ("sync", group.sync(member, back["generation_id"], instance="one"), sync_version),
@@ -246,8 +289,12 @@ def _static(world: World, version: int) -> None:
         ("leave", group.leave(member, leave_version, "one"), leave_version),
     ):
         world.ask(request, asked, f"static, fenced {name}")
-    world.ask(group.heartbeat(member, back["generation_id"]), heartbeat_version, "static, fenced without instance")
-    changed = group.joining(instance="one", protocols=[JoinGroupRequestProtocol("range", b"changed")])
+    world.ask(
+        group.heartbeat(member, back["generation_id"]), heartbeat_version, "static, fenced without instance"
+    )
+    changed = group.joining(
+        instance="one", protocols=[JoinGroupRequestProtocol("range", subscription("changed"))]
+    )
     back = world.ask(changed, version, "static member comes back changed")
     world.ask(group.leave("", leave_version, "nobody"), leave_version, "static leave, unknown instance")
     world.ask(group.leave(STRANGER, leave_version, "one"), leave_version, "static leave, a stranger")

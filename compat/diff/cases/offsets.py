@@ -72,16 +72,22 @@ def _list_offsets(world: World) -> None:
             request = ListOffsetsRequest(-1, 0, _wanted(FULL, ListOffsetsPartition(0, epoch, timestamp)))
             world.each(request, f"epoch {epoch}, timestamp {timestamp}")
     for replica in (-3, -2, 0, 1, 2):
-        world.each(ListOffsetsRequest(replica, 0, _wanted(FULL, ListOffsetsPartition(0, -1, -1))), f"replica {replica}")
+        world.each(
+            ListOffsetsRequest(replica, 0, _wanted(FULL, ListOffsetsPartition(0, -1, -1))),
+            f"replica {replica}",
+        )
     for isolation in (-1, 1, 2, 127):
         request = ListOffsetsRequest(-1, isolation, _wanted(FULL, ListOffsetsPartition(0, -1, -1)))
         world.each(request, f"isolation {isolation}")
     for partition in (-1, 2, 2**31 - 1):
         world.each(
-            ListOffsetsRequest(-1, 0, _wanted(FULL, ListOffsetsPartition(partition, -1, -1))), f"partition {partition}"
+            ListOffsetsRequest(-1, 0, _wanted(FULL, ListOffsetsPartition(partition, -1, -1))),
+            f"partition {partition}",
         )
     for name in NO_TOPICS:
-        world.each(ListOffsetsRequest(-1, 0, _wanted(name, ListOffsetsPartition(0, -1, -1))), f"topic {name[:20]!r}")
+        world.each(
+            ListOffsetsRequest(-1, 0, _wanted(name, ListOffsetsPartition(0, -1, -1))), f"topic {name[:20]!r}"
+        )
     latest, earliest = ListOffsetsPartition(0, -1, -1), ListOffsetsPartition(0, -1, -2)
     world.each(ListOffsetsRequest(-1, 0, []), "no topics")
     world.each(ListOffsetsRequest(-1, 0, _wanted(FULL)), "no partitions")
@@ -116,7 +122,9 @@ def _offsets_for_epochs(world: World) -> None:
     world.each(OffsetForLeaderEpochRequest(-1, [OffsetForLeaderTopic(FULL, [one, one])]), "a partition twice")
 
 
-def _epoch_end(topic: str, current: int, epoch: int, partition: int = 0, replica: int = -1) -> OffsetForLeaderEpochRequest:
+def _epoch_end(
+    topic: str, current: int, epoch: int, partition: int = 0, replica: int = -1
+) -> OffsetForLeaderEpochRequest:
     wanted = [OffsetForLeaderPartition(partition, current, epoch)]
     return OffsetForLeaderEpochRequest(replica, [OffsetForLeaderTopic(topic, wanted)])
 
@@ -137,7 +145,11 @@ def _delete_records(world: World) -> None:
         fill(world, topic, 5)
         for offset in (-(2**63), -2, 0, 3, 2, 5, 7, 11, 2**63 - 1, 10, -1):
             world.ask(delete(topic, (0, offset)), version, f"to {offset}")
-            world.ask(ListOffsetsRequest(-1, 0, _wanted(topic, ListOffsetsPartition(0, -1, -2))), 7, "after a delete")
+            world.ask(
+                ListOffsetsRequest(-1, 0, _wanted(topic, ListOffsetsPartition(0, -1, -2))),
+                7,
+                "after a delete",
+            )
         for partition in (-1, 2):
             world.ask(delete(topic, (partition, 0)), version, f"partition {partition}")
         for name in NO_TOPICS:

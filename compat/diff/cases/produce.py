@@ -123,10 +123,15 @@ def run(world: World) -> None:
         _idempotent(world, version)
 
 
-def produce(topic: str, data: Any, *, partition: int = 0, acks: int = -1, timeout_ms: int = 30_000) -> ProduceRequest:
+def produce(
+    topic: str, data: Any, *, partition: int = 0, acks: int = -1, timeout_ms: int = 30_000
+) -> ProduceRequest:
     """One partition's records."""
     return ProduceRequest(
-        None, acks, timeout_ms, [TopicProduceData(topic, partition_data=[PartitionProduceData(partition, data)])]
+        None,
+        acks,
+        timeout_ms,
+        [TopicProduceData(topic, partition_data=[PartitionProduceData(partition, data)])],
     )
 
 
@@ -138,7 +143,11 @@ def _place(topic: str, topic_id: bytes, version: int, *data: PartitionProduceDat
 
 def end_of(world: World, topic: str, partition: int, case: str) -> None:
     """Both logs must have grown alike."""
-    world.ask(ListOffsetsRequest(-1, 0, [ListOffsetsTopic(topic, [ListOffsetsPartition(partition, -1, -1)])]), 7, case)
+    world.ask(
+        ListOffsetsRequest(-1, 0, [ListOffsetsTopic(topic, [ListOffsetsPartition(partition, -1, -1)])]),
+        7,
+        case,
+    )
 
 
 def _batches(world: World, version: int) -> None:
@@ -156,7 +165,13 @@ def _places(world: World, version: int) -> None:
     topic = f"places-{version}"
     topic_id = world.topic(topic, 4)
 
-    def ask(case: str, *places: TopicProduceData, acks: int = 1, transactional_id: str | None = None, timeout_ms: int = 5000) -> None:
+    def ask(
+        case: str,
+        *places: TopicProduceData,
+        acks: int = 1,
+        transactional_id: str | None = None,
+        timeout_ms: int = 5000,
+    ) -> None:
         world.ask(ProduceRequest(transactional_id, acks, timeout_ms, list(places)), version, case)
 
     def good(partition: int = 0) -> PartitionProduceData:
@@ -175,7 +190,10 @@ def _places(world: World, version: int) -> None:
     ask("two partitions", _place(topic, topic_id, version, good(1), good(2)))
     ask("a partition twice", _place(topic, topic_id, version, good(1), good(1)))
     ask("a topic twice", _place(topic, topic_id, version, good(1)), _place(topic, topic_id, version, good(2)))
-    ask("good and bad", _place(topic, topic_id, version, good(1), PartitionProduceData(2, records(1, crc=5)), good(9)))
+    ask(
+        "good and bad",
+        _place(topic, topic_id, version, good(1), PartitionProduceData(2, records(1, crc=5)), good(9)),
+    )
     ask("a transactional id", here, transactional_id="produce-transaction")
     ask("an empty transactional id", here, transactional_id="")
     ask("zero topic id", _place("", bytes(16), version, good()))

@@ -92,7 +92,9 @@ def _one(name: str, partitions: int = 1, factor: int = 1, **more: list[object]) 
 
 
 def _assigned(*brokers: list[int], start: int = 0) -> dict[str, list[object]]:
-    return {"assignments": [CreatableReplicaAssignment(index, ids) for index, ids in enumerate(brokers, start)]}
+    return {
+        "assignments": [CreatableReplicaAssignment(index, ids) for index, ids in enumerate(brokers, start)]
+    }
 
 
 def _create(world: World) -> None:
@@ -101,7 +103,7 @@ def _create(world: World) -> None:
         for name in NAMES:
             create(f"name {name[:20]!r}", _one(name), validate_only=True)
             create(f"name {name[:20]!r}, for good", _one(name))
-        for count in (-2**31, -2, -1, 0, 3):
+        for count in (-(2**31), -2, -1, 0, 3):
             create(f"{count} partitions", _one(create.name(), count))
         for factor in (-2, -1, 0, 2, 32767):
             create(f"replication factor {factor}", _one(create.name(), 1, factor))
@@ -159,7 +161,10 @@ def _create_with_configs(world: World) -> None:
             create(f"{name}={value}", topic, validate_only=True)
         double = [CreatableTopicConfig("retention.ms", "1"), CreatableTopicConfig("retention.ms", "2")]
         create("a config twice", CreatableTopic("topics-configured", 1, 1, [], double), validate_only=True)
-        configs = [CreatableTopicConfig("retention.ms", "5"), CreatableTopicConfig("cleanup.policy", "compact")]
+        configs = [
+            CreatableTopicConfig("retention.ms", "5"),
+            CreatableTopicConfig("cleanup.policy", "compact"),
+        ]
         create("configs", CreatableTopic(f"topics-configured-{version}", 1, 1, [], configs))
 
 
@@ -169,18 +174,24 @@ def _create_with_configs(world: World) -> None:
 def _partitions(world: World) -> None:
     for version in versions(CreatePartitionsRequest):
 
-        def ask(case: str, *topics: CreatePartitionsTopic, validate_only: bool = False, timeout_ms: int = 30_000) -> None:
-            request = CreatePartitionsRequest(list(topics), timeout_ms, validate_only)  # noqa: B023
+        def ask(
+            case: str, *topics: CreatePartitionsTopic, validate_only: bool = False, timeout_ms: int = 30_000
+        ) -> None:
+            request = CreatePartitionsRequest(list(topics), timeout_ms, validate_only)
             world.ask(request, version, case)  # noqa: B023
 
         name = f"topics-grown-{version}"
         world.topic(name, 2)
         for count in (-1, 0, 1, 2, 3):
-            ask(f"{count} partitions, validated", CreatePartitionsTopic(name, count, None), validate_only=True)
+            ask(
+                f"{count} partitions, validated", CreatePartitionsTopic(name, count, None), validate_only=True
+            )
         # Not more than 10,000 at once: Apache Kafka adds some of them and answers with an unknown error.
         ask("empty assignments", CreatePartitionsTopic(name, 3, []))
         ask("assigned", CreatePartitionsTopic(name, 4, [CreatePartitionsAssignment([1])]))
-        ask("assigned to an unknown broker", CreatePartitionsTopic(name, 5, [CreatePartitionsAssignment([7])]))
+        ask(
+            "assigned to an unknown broker", CreatePartitionsTopic(name, 5, [CreatePartitionsAssignment([7])])
+        )
         ask("assigned to nobody", CreatePartitionsTopic(name, 5, [CreatePartitionsAssignment([])]))
         ask("assigned twice", CreatePartitionsTopic(name, 5, [CreatePartitionsAssignment([1, 1])]))
         ask("too many assigned", CreatePartitionsTopic(name, 5, [CreatePartitionsAssignment([1])] * 3))
@@ -199,7 +210,9 @@ def _partitions(world: World) -> None:
 
 
 def _metadata(world: World, here: bytes) -> None:
-    def ask(case: str, topics: list[MetadataRequestTopic] | None, *, create: bool = False, **more: bool) -> None:
+    def ask(
+        case: str, topics: list[MetadataRequestTopic] | None, *, create: bool = False, **more: bool
+    ) -> None:
         for version in versions(MetadataRequest):
             # Before version 4 creation can not be declined, and before 1 no topics mean all.
             request = MetadataRequest(topics, create or version < 4, **more)

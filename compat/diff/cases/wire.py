@@ -17,7 +17,9 @@ def run(world: World) -> None:
             _bent(world, api_key, version)
         for version in (-1, low - 1, API[api_key].max_version + 1, 32767):
             if api_key != API_VERSIONS and not low <= version <= high:
-                world.raw(api_key, version, "version nobody has", framed(header(api_key, version, 1), bytes(40)))
+                world.raw(
+                    api_key, version, "version nobody has", framed(header(api_key, version, 1), bytes(40))
+                )
     for api_key in (-1, 52, 53, 56, 58, 62, 93, 1000, 32767):
         world.raw(api_key, 0, "an API brokers don't have", framed(header(api_key, 0, 1), bytes(40)))
     _api_versions(world)
@@ -63,7 +65,7 @@ def _headers(world: World) -> None:
     for version in (0, 1, 8, 9, 13):
         for client_id in (None, "", "ä", "c" * 32767):
             shown = client_id if client_id is None else client_id[:5]
-            world.ask(MetadataRequest([]) if version else MetadataRequest(None), version, f"client id {shown!r}", client_id=client_id)
+            world.ask(MetadataRequest([]), version, f"client id {shown!r}", client_id=client_id)
     plain = body(MetadataRequest([]), 9)
     bare = struct.pack(">hhih", 3, 9, 1, len(CLIENT_ID)) + CLIENT_ID.encode()
     for case, tags in {
@@ -77,9 +79,19 @@ def _headers(world: World) -> None:
         world.raw(3, 9, case, framed(bare, tags, plain))
     world.raw(3, 9, "client id longer than the frame", framed(struct.pack(">hhih", 3, 9, 1, 3000)))
     world.raw(3, 9, "client id of length -2", framed(struct.pack(">hhih", 3, 9, 1, -2), b"\0", plain))
-    world.raw(3, 1, "client id that is not UTF-8", framed(struct.pack(">hhih", 3, 1, 1, 2), b"\xff\xfe", struct.pack(">i", 0)))
+    world.raw(
+        3,
+        1,
+        "client id that is not UTF-8",
+        framed(struct.pack(">hhih", 3, 1, 1, 2), b"\xff\xfe", struct.pack(">i", 0)),
+    )
     for length in range(10):
-        world.raw(3, 1, f"a header of {length} bytes", framed(bytes(3)[:0], struct.pack(">hhih", 3, 1, 1, -1)[:length]))
+        world.raw(
+            3,
+            1,
+            f"a header of {length} bytes",
+            framed(bytes(3)[:0], struct.pack(">hhih", 3, 1, 1, -1)[:length]),
+        )
 
 
 def _sizes(world: World) -> None:
