@@ -23,7 +23,10 @@ UNORDERED: Final[Mapping[str, str]] = {
     "configs": "name",
     "config_resources": "resource_name",
 }
-_ALSO: Final = ("name", "topic", "topic_name", "partition", "broker_id", "resource_name", "group_id", "log_dir", "topic_id")
+_ALSO: Final = (
+    *("name", "topic", "topic_name", "partition", "broker_id"),
+    *("resource_name", "group_id", "log_dir", "topic_id"),
+)
 
 ABSENT: Final = "<absent>"
 

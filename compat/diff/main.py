@@ -16,7 +16,11 @@ from compat.diff.sides import Side
 from compat.diff.world import World
 from compat.kafka import artifacts
 
-THEMES: Final = ("cluster", "offsets", "topics", "configs", "commits", "groups", "fetch", "produce", "wire")
+# What leaves traces that others would see comes later.
+THEMES: Final = (
+    *("wire", "offsets", "topics", "configs", "commits"),
+    *("fetch", "groups", "produce", "cluster"),
+)
 
 
 def main(only: Sequence[str] = ()) -> int:

@@ -207,8 +207,10 @@ class _Fetch:
             return self._not_hosted(wanted)
         hosted.statistics.total_fetch_requests += self._first_read
         try:
-            log = partition.local_log(asked.current_leader_epoch, only_leader=self._only_leader)
-            if self._from_follower or asked.last_fetched_epoch != _NO_EPOCH:
+            # As in Kafka, here any negative epoch is none.
+            leader_epoch = max(asked.current_leader_epoch, _NO_EPOCH)
+            log = partition.local_log(leader_epoch, only_leader=self._only_leader)
+            if self._from_follower or asked.last_fetched_epoch > _NO_EPOCH:
                 diverging = self._check_epochs(partition, asked)
                 if diverging is not None:
                     return diverging
@@ -237,7 +239,7 @@ class _Fetch:
     def _check_epochs(self, partition: Partition, asked: FetchPartition) -> PartitionData | None:
         """Refuse replicas that are none of this partition's; tell a diverged client where it left the log."""
         if self._from_follower:
-            named_epoch = asked.current_leader_epoch != _NO_EPOCH
+            named_epoch = asked.current_leader_epoch > _NO_EPOCH
             raise KafkaError(
                 errors.UNKNOWN_LEADER_EPOCH if named_epoch else errors.NOT_LEADER_OR_FOLLOWER,
                 "this broker replicates to no other",

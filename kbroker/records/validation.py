@@ -38,7 +38,7 @@ from kbroker.records.batch import (
     read_batch_header,
     set_timestamp_type,
 )
-from kbroker.records.compression import ZSTD, compress, decompress
+from kbroker.records.compression import CODEC_NAMES, ZSTD, compress, decompress
 from kbroker.records.record import MIN_RECORD_SIZE, Outline, walk_outlines
 
 # compression.type=producer: whatever the client chose stays.
@@ -48,6 +48,8 @@ _ZSTD_FROM_PRODUCE_VERSION = 7
 _MAX_ERRORS_NAMED = 3
 _LENGTH = Struct(">i")
 _MAGIC_AT = 16
+# Their low byte.
+_ATTRIBUTES_AT = 22
 # Of a batch of magic 0 around an empty record.
 _SMALLEST_LENGTH = 14
 
@@ -134,9 +136,12 @@ def _only_batch(records: memoryview, produce_version: int) -> memoryview:
         raise UnfitRecords(
             INVALID_RECORD, f"Record batches must have magic {MAGIC}, not {records[_MAGIC_AT]}"
         )
-    if records[22] & COMPRESSION_MASK == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
+    codec = records[_ATTRIBUTES_AT] & COMPRESSION_MASK
+    if codec == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
         why = f"Produce version {produce_version} may not use zstd"
         raise UnfitRecords(UNSUPPORTED_COMPRESSION_TYPE, why)
+    if codec not in CODEC_NAMES.values():
+        raise UnfitRecords(INVALID_RECORD, f"There is no compression codec {codec}")
     if _whole_batch_size(records, size) is not None:
         why = "A produce request must hold exactly one record batch per partition"
         raise UnfitRecords(INVALID_RECORD, why)
@@ -171,8 +176,9 @@ def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules
     count = header.last_offset_delta + 1
     if count <= 0 or header.record_count <= 0 or count != header.record_count:
         raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
-    if count * MIN_RECORD_SIZE > len(batch) and not header.attributes & COMPRESSION_MASK:
-        raise _invalid(f"{count} records can't be in {len(batch)} bytes")
+    payload_size = len(batch) - HEADER_SIZE
+    if count * MIN_RECORD_SIZE > payload_size and not header.compression:
+        raise _invalid(f"{count} records can't be in {payload_size} bytes")
     if header.attributes & CONTROL_FLAG:
         raise _invalid("Clients may not write control records")
     if header.producer_id >= 0 and header.base_sequence < 0:

@@ -171,7 +171,7 @@ def test_what_no_line_explains_stays() -> None:
     "line",
     [
         Explained("another API", api="Produce"),
-        Explained("another case", case="other"),
+        Explained("another case", cases=("other",)),
         Explained("another place", paths=("error_message",)),
         Explained("another answer", kafka="4"),
     ],

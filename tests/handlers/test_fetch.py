@@ -234,7 +234,8 @@ def test_unknown_partitions_do_not_disturb_others(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epoch", "code"), [(-1, 0), (3, 0), (2, errors.FENCED_LEADER_EPOCH), (4, errors.UNKNOWN_LEADER_EPOCH)]
+    ("epoch", "code"),
+    [(-1, 0), (-2, 0), (3, 0), (2, errors.FENCED_LEADER_EPOCH), (4, errors.UNKNOWN_LEADER_EPOCH)],
 )
 def test_leader_epochs(world: World, epoch: int, code: int) -> None:
     assert only(world.call(request(0, epoch=epoch), 18)).error_code == code
@@ -277,6 +278,7 @@ def test_diverging_epoch_is_told_at_once(world: World) -> None:
     diverging = only(answer).diverging_epoch
     assert (diverging.epoch, diverging.end_offset) == (3, 2)
     assert offsets(only(world.call(request(0, offset=2, last_epoch=3), 18))) == [2, 3]
+    assert offsets(only(world.call(request(0, offset=2, last_epoch=-2), 18))) == [2, 3]
     unknown = only(world.call(request(0, offset=2, last_epoch=99), 18))
     assert unknown.error_code == errors.OFFSET_OUT_OF_RANGE
 

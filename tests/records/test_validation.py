@@ -59,6 +59,13 @@ def rewritten(view: memoryview, position: int, data: bytes) -> memoryview:
     return view
 
 
+def without_records(view: memoryview) -> memoryview:
+    """The header of `view`, still claiming to have records."""
+    view = view[:HEADER_SIZE]
+    view[8:12] = (HEADER_SIZE - 12).to_bytes(4, "big")
+    return view
+
+
 def test_a_good_batch_is_passed_on_uncopied() -> None:
     view = batch(0, 1, 2)
     before = bytes(view)
@@ -98,6 +105,10 @@ def test_a_good_batch_is_passed_on_uncopied() -> None:
             lambda view: rewritten(rewritten(view, 23, b"\x00\x00\xff\xfe"), 57, b"\x00\x00\xff\xff"),
             INVALID_RECORD,
         ),
+        # a header alone, and a codec that is none
+        (lambda view: memoryview(build_batch([], base_timestamp=NOW_MS, attributes=0)), INVALID_RECORD),
+        (lambda view: rewritten(view, 21, b"\0\5"), INVALID_RECORD),
+        (lambda view: rewritten(without_records(view), 21, b"\0\0"), INVALID_RECORD),
         (lambda view: rewritten(view, 21, CONTROL_FLAG.to_bytes(2, "big")), INVALID_RECORD),
         # a producer id without a sequence
         (lambda view: rewritten(view, 43, bytes(8)), INVALID_RECORD),

@@ -163,7 +163,7 @@ def _batches(world: World, version: int) -> None:
 
 def _places(world: World, version: int) -> None:
     topic = f"places-{version}"
-    topic_id = world.topic(topic, 4)
+    topic_id = world.topic(topic, 6)
 
     def ask(
         case: str,
@@ -183,13 +183,18 @@ def _places(world: World, version: int) -> None:
         ask(f"acks {acks}, unknown topic", _place("nowhere", b"t" * 16, version, good()), acks=acks)
     for timeout_ms in (-1, 0, 2**31 - 1):
         ask(f"timeout {timeout_ms}", here, acks=-1, timeout_ms=timeout_ms)
-    for partition in (-1, 4, 2**31 - 1):
+    for partition in (-1, 6, 2**31 - 1):
         ask(f"partition {partition}", _place(topic, topic_id, version, good(partition)))
     ask("no topics")
     ask("no partitions", _place(topic, topic_id, version))
     ask("two partitions", _place(topic, topic_id, version, good(1), good(2)))
-    ask("a partition twice", _place(topic, topic_id, version, good(1), good(1)))
-    ask("a topic twice", _place(topic, topic_id, version, good(1)), _place(topic, topic_id, version, good(2)))
+    ask("one Produce, a partition twice", _place(topic, topic_id, version, good(5), good(5)))
+    end_of(world, topic, 5, "after one Produce, a partition twice")
+    ask(
+        "one Produce, a topic twice",
+        _place(topic, topic_id, version, good(1)),
+        _place(topic, topic_id, version, good(2)),
+    )
     ask(
         "good and bad",
         _place(topic, topic_id, version, good(1), PartitionProduceData(2, records(1, crc=5)), good(9)),
