@@ -26,7 +26,7 @@ _IDS: Final[Mapping[str, str]] = {
 }
 _MEMBERS: Final = frozenset({"member_id", "leader"})
 # What is another number at every look.
-_MOVING: Final = frozenset({"usable_bytes"})
+_MOVING: Final = frozenset({"usable_bytes", "log_append_time_ms"})
 _NONE: Final = (None, "", 0, -1, ZERO_UUID)
 
 
@@ -76,7 +76,7 @@ class Names:
             return {name: self.named(side, value, name) for name, value in tree.items()}
         if isinstance(tree, list):
             return [self.named(side, element, field) for element in tree]
-        if field in _MOVING and tree:
+        if field in _MOVING and tree not in _NONE:
             return f"<some {field}>"
         if isinstance(tree, str):
             tree = self._plain(side, tree)

@@ -3,13 +3,13 @@
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from compat.diff.compare import Difference, differences, keyed
 from compat.diff.names import Names
-from compat.diff.sides import NOTHING, TIMED_OUT, TIMEOUT_S, Outcome, Side
+from compat.diff.sides import NOTHING, TIMEOUT_S, Outcome, Side
 from compat.diff.trees import Tree, answer_tree, tree_of
 from kbroker.handlers.table import SUPPORTED
 from kbroker.protocol.errors import GROUP_ID_NOT_FOUND
@@ -160,8 +160,6 @@ class World:
         self.ledger.asked[posted.question.api] += 1
         if found := list(differences(kbroker, kafka)):
             self.ledger.found.append(Found(posted.question, found, kbroker, kafka))
-        if TIMED_OUT in outcomes:
-            print(f"slow: {posted.question}: {outcomes}", flush=True)
         if any(isinstance(outcome, str) and outcome != NOTHING for outcome in outcomes):
             for side in self.sides:
                 side.drop(posted.connection)
@@ -273,11 +271,6 @@ def _error(answer: Tree) -> int:
     """The first error code of an answer, or of the groups in it."""
     codes = [answer.get("error_code", 0), *(group["error_code"] for group in answer.get("groups", ()))]
     return next((code for code in codes if code not in (0, GROUP_ID_NOT_FOUND)), 0)
-
-
-def questions(found: Sequence[Found]) -> Iterator[Question]:
-    for one in found:
-        yield one.question
 
 
 def request_tree(request: object) -> Tree:

@@ -140,11 +140,11 @@ def _only_batch(records: memoryview, produce_version: int) -> memoryview:
     if codec == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
         why = f"Produce version {produce_version} may not use zstd"
         raise UnfitRecords(UNSUPPORTED_COMPRESSION_TYPE, why)
-    if codec not in CODEC_NAMES.values():
-        raise UnfitRecords(INVALID_RECORD, f"There is no compression codec {codec}")
     if _whole_batch_size(records, size) is not None:
         why = "A produce request must hold exactly one record batch per partition"
         raise UnfitRecords(INVALID_RECORD, why)
+    if codec not in CODEC_NAMES.values():
+        raise _invalid(f"There is no compression codec {codec}")
     if size < HEADER_SIZE:
         raise KafkaError(CORRUPT_MESSAGE, "The record batch is smaller than its header")
     return records if size == len(records) else records[:size]

@@ -232,8 +232,10 @@ def _configured(world: World, configs: dict[str, str]) -> None:
     """Topics whose settings decide what is taken."""
     name, value = next(iter(configs.items()))
     topic = f"produce.{name}.{value}"
-    world.topic(topic, len(SOME), configs)
-    for partition, case in enumerate(SOME):
+    # Some settings make kbroker look into records, and find by other words that they are none.
+    cases = [case for case in SOME if case != "garbage for records"]
+    world.topic(topic, len(cases), configs)
+    for partition, case in enumerate(cases):
         world.ask(produce(topic, BATCHES[case], partition=partition), 9, f"{name}={value}, {case}")
         end_of(world, topic, partition, f"{name}={value}, after {case}")
     for acks in (0, 1, -1):

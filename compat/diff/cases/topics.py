@@ -267,7 +267,8 @@ def _describe_partitions(world: World) -> None:
     ask("several", *names)
     ask("twice", HERE, HERE)
     ask("unknown", "nowhere", HERE)
-    for name in NO_TOPICS:
+    # Not the empty name: Apache Kafka fails on the way to its answer.
+    for name in filter(None, NO_TOPICS):
         ask(f"topic {name[:20]!r}", name)
     for limit in (-1, 0, 1, 2, 3, 4, 5, 2**31 - 1):
         ask(f"limit {limit}", *names, limit=limit)
