@@ -262,9 +262,11 @@ def _tree(outcome: Outcome, response: tuple[type[Message], int, bool] | None) ->
         return outcome.data
     kind, version, tagged = response
     try:
-        return answer_tree(kind, version, outcome.data[5 if tagged else 4 :])
+        tree = answer_tree(kind, version, outcome.data[5 if tagged else 4 :])
     except Exception as error:
+        # Whatever went wrong is an outcome, to be shown with the bytes.
         return f"undecodable: {error}: {outcome.data.hex()}"
+    return {"correlation id": outcome.data[:4], **tree}
 
 
 def _error(answer: Tree) -> int:
