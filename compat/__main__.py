@@ -11,6 +11,8 @@ from pathlib import Path
 from compat import client as clients
 from compat import results
 from compat.brokers import Broker, BrokerProcess, ForeignBroker, broker_of
+from compat.diff.main import THEMES
+from compat.diff.main import main as diff
 from compat.kafka import artifacts
 from compat.run import Run
 from compat.scenarios import SCENARIOS
@@ -24,6 +26,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     # Unwinds, so that brokers and programs are ended when we are told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.diff:
+        return diff(options.client)
     if options.broker == "kafka" and not options.bootstrap and (reason := artifacts.missing()):
         print(f"Apache Kafka can not be run here: {reason}")
         return 1
@@ -61,10 +65,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--keep-logs", type=Path, metavar="FOLDER", help="where logs go when something failed"
     )
+    parser.add_argument(
+        "--diff", action="store_true", help="no clients, but the same requests to kbroker and Apache Kafka"
+    )
     parser.add_argument("--table", action="store_true", help="print the README's table from the last results")
     options = parser.parse_args(arguments)
+    if options.diff:
+        known = list(THEMES)
     for name in set(options.client) - set(known):
-        parser.error(f"no client {name!r}; there are: {', '.join(known)}")
+        parser.error(f"no {name!r}; there are: {', '.join(known)}")
     return options
 
 

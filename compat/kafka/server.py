@@ -56,7 +56,11 @@ class Kafka(BrokerProcess):
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # An id that begins with a dash would be read as an option.
         arguments = ("--config", self.properties_file, f"--cluster-id={cluster_id}")
-        tools.run(tools.STORAGE, "format", *arguments)
+        tools.run(tools.STORAGE, "format", *arguments, *self.format_options())
+
+    def format_options(self) -> list[str]:
+        """More options of `kafka-storage format`."""
+        return []
 
     def measured_start(self) -> float:
         if not self.formatted():

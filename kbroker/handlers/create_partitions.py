@@ -27,5 +27,8 @@ def handle(request: CreatePartitionsRequest, context: RequestContext) -> Pending
         return CreatePartitionsResponse(results=results)
 
     return to_controller.submit(
-        context.services, lambda controller, now_ms: controller.create_partitions(request, now_ms), refuse
+        context.services,
+        lambda controller, now_ms: controller.create_partitions(request, now_ms),
+        refuse,
+        request.timeout_ms,
     )

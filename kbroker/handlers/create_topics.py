@@ -31,5 +31,8 @@ def create(request: CreateTopicsRequest, services: Services) -> Pending[CreateTo
         return CreateTopicsResponse(topics=topics)
 
     return to_controller.submit(
-        services, lambda controller, now_ms: controller.create_topics(request, now_ms), refuse
+        services,
+        lambda controller, now_ms: controller.create_topics(request, now_ms),
+        refuse,
+        request.timeout_ms,
     )

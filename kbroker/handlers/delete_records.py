@@ -28,15 +28,17 @@ _NO_LOW_WATERMARK = -1
 
 
 def handle(request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
-    return DeleteRecordsResponse(
-        0,
-        [
-            DeleteRecordsTopicResult(
-                topic.name, [_answer(context, topic.name, wanted) for wanted in topic.partitions]
-            )
-            for topic in request.topics
-        ],
-    )
+    """One answer for each partition, under its topic; of a partition named often the last offset counts."""
+    asked = {
+        (topic.name, wanted.partition_index): wanted
+        for topic in request.topics
+        for wanted in topic.partitions
+    }
+    topics: dict[str, DeleteRecordsTopicResult] = {}
+    for (name, _), wanted in asked.items():
+        topic = topics.setdefault(name, DeleteRecordsTopicResult(name))
+        topic.partitions.append(_answer(context, name, wanted))
+    return DeleteRecordsResponse(0, list(topics.values()))
 
 
 def _answer(

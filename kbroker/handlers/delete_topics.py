@@ -27,7 +27,10 @@ def handle(request: DeleteTopicsRequest, context: RequestContext) -> Pending[Del
         )
 
     answer = to_controller.submit(
-        context.services, lambda controller, now_ms: controller.delete_topics(request, now_ms), refuse
+        context.services,
+        lambda controller, now_ms: controller.delete_topics(request, now_ms),
+        refuse,
+        request.timeout_ms,
     )
     return answer if context.api_version >= 3 else answer.then(_in_older_words)
 

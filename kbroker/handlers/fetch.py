@@ -43,6 +43,7 @@ API_KEY = 1
 VERSIONS = (4, 18)
 
 READ_COMMITTED = 1
+_ISOLATION_LEVELS = (0, READ_COMMITTED)
 _NO_EPOCH = -1
 _FIRST_VERSION_KNOWING_STORAGE_ERRORS = 6
 _FIRST_VERSION_READING_FROM_FOLLOWERS = 11
@@ -61,6 +62,9 @@ _EXPECTED_FAILURES = frozenset(
 
 
 def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pending[FetchResponse]:
+    if request.isolation_level not in _ISOLATION_LEVELS:
+        # An accident in Kafka, and better than to guess.
+        return _refuse(request, context.api_version, errors.UNKNOWN_SERVER_ERROR)
     services = context.services
     try:
         session = services.fetch_sessions.begin(
@@ -73,6 +77,22 @@ def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pe
     if fetch.is_satisfied() or request.max_wait_ms <= 0 or not session.partitions:
         return fetch.finish()
     return fetch.wait(request.max_wait_ms)
+
+
+def _refuse(request: FetchRequest, version: int, code: int) -> FetchResponse:
+    """The whole request's error; before topic ids every partition had it too."""
+    topics = request.topics if version < FIRST_VERSION_WITH_TOPIC_IDS else []
+    responses = [
+        FetchableTopicResponse(
+            topic.topic,
+            partitions=[
+                PartitionData(asked.partition, code, -1, -1, -1, aborted_transactions=[], records=b"")
+                for asked in topic.partitions
+            ],
+        )
+        for topic in topics
+    ]
+    return FetchResponse(0, code, request.session_id, responses)
 
 
 def _aborted(log: PartitionLog, offset: int, upper_offset: int, records: Part) -> list[AbortedTransaction]:
@@ -187,8 +207,10 @@ class _Fetch:
             return self._not_hosted(wanted)
         hosted.statistics.total_fetch_requests += self._first_read
         try:
-            log = partition.local_log(asked.current_leader_epoch, only_leader=self._only_leader)
-            if self._from_follower or asked.last_fetched_epoch != _NO_EPOCH:
+            # As in Kafka, here any negative epoch is none.
+            leader_epoch = max(asked.current_leader_epoch, _NO_EPOCH)
+            log = partition.local_log(leader_epoch, only_leader=self._only_leader)
+            if self._from_follower or asked.last_fetched_epoch > _NO_EPOCH:
                 diverging = self._check_epochs(partition, asked)
                 if diverging is not None:
                     return diverging
@@ -217,7 +239,7 @@ class _Fetch:
     def _check_epochs(self, partition: Partition, asked: FetchPartition) -> PartitionData | None:
         """Refuse replicas that are none of this partition's; tell a diverged client where it left the log."""
         if self._from_follower:
-            named_epoch = asked.current_leader_epoch != _NO_EPOCH
+            named_epoch = asked.current_leader_epoch > _NO_EPOCH
             raise KafkaError(
                 errors.UNKNOWN_LEADER_EPOCH if named_epoch else errors.NOT_LEADER_OR_FOLLOWER,
                 "this broker replicates to no other",

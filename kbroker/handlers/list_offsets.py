@@ -52,6 +52,7 @@ CONSUMER_REPLICA_ID = -1
 # Whoever asks so may come to any replica.
 DEBUGGING_REPLICA_ID = -2
 READ_COMMITTED = 1
+_ISOLATION_LEVELS = (0, READ_COMMITTED)
 _FIRST_VERSION_WITH_LEADER_EPOCH = 4
 _FIRST_VERSION_KNOWING_OFFSET_NOT_AVAILABLE = 5
 
@@ -61,22 +62,19 @@ _NOTHING: Found = (-1, -1, -1)
 
 
 def handle(request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
+    """One answer for each partition, under its topic, however often both are named."""
     named = Counter(
         (topic.name, partition.partition_index) for topic in request.topics for partition in topic.partitions
     )
-    return ListOffsetsResponse(
-        0,
-        [
-            ListOffsetsTopicResponse(
-                topic.name,
-                [
-                    _answer(request, context, topic.name, wanted, named[topic.name, wanted.partition_index])
-                    for wanted in topic.partitions
-                ],
-            )
-            for topic in request.topics
-        ],
-    )
+    topics: dict[str, ListOffsetsTopicResponse] = {}
+    for topic in request.topics:
+        for wanted in topic.partitions:
+            # A partition's count is taken: what is left of it is answered already.
+            times_named = named.pop((topic.name, wanted.partition_index), 0)
+            if times_named:
+                answer = _answer(request, context, topic.name, wanted, times_named)
+                topics.setdefault(topic.name, ListOffsetsTopicResponse(topic.name)).partitions.append(answer)
+    return ListOffsetsResponse(0, list(topics.values()))
 
 
 def _answer(
@@ -88,6 +86,9 @@ def _answer(
 ) -> ListOffsetsPartitionResponse:
     version = context.api_version
     try:
+        if request.isolation_level not in _ISOLATION_LEVELS:
+            # An accident in Kafka, and better than to guess.
+            raise KafkaError(errors.UNKNOWN_SERVER_ERROR)
         if times_named > 1:
             raise KafkaError(errors.INVALID_REQUEST)
         if wanted.timestamp < 0 and version < _KNOWN_FROM.get(wanted.timestamp, version + 1):

@@ -37,12 +37,12 @@ def handle(
         refusal = _take_out_unknown(topic, image, by_id=by_id)
         if refusal is not None:
             refused.append(refusal)
-    if not refused:
-        return context.services.groups.offset_commit(request, context)
-
+    # Of a known topic without partitions Kafka says nothing.
     request.topics = [topic for topic in request.topics if topic.partitions]
     if not request.topics:
         return OffsetCommitResponse(topics=refused)
+    if not refused:
+        return context.services.groups.offset_commit(request, context)
 
     def with_refused(response: OffsetCommitResponse) -> OffsetCommitResponse:
         return OffsetCommitResponse(topics=_merge(refused, response.topics))
@@ -64,7 +64,7 @@ def _take_out_unknown(
         code = errors.UNKNOWN_TOPIC_OR_PARTITION
         existing = known.partitions
         unknown = [each for each in topic.partitions if each.partition_index not in existing]
-        if not unknown and topic.partitions:
+        if not unknown:
             return None
         topic.partitions = [each for each in topic.partitions if each.partition_index in existing]
     return OffsetCommitResponseTopic(

@@ -51,11 +51,11 @@ def handle(
         unknown = [_take_out_unknown(group, image) for group in groups]
 
     def fit(response: OffsetFetchResponse) -> OffsetFetchResponse:
+        if version >= _FIRST_VERSION_WITH_TOPIC_IDS:
+            _add_topic_ids(response, context.services.metadata.image)
         for answered, missing in zip(response.groups, unknown, strict=True):
             if not answered.error_code:
                 answered.topics.extend(missing)
-        if version >= _FIRST_VERSION_WITH_TOPIC_IDS:
-            _add_topic_ids(response, context.services.metadata.image)
         if version >= _FIRST_VERSION_WITH_GROUPS:
             return response
         return _as_single(response.groups[0], groups[0], version)

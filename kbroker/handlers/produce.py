@@ -28,6 +28,7 @@ from kbroker.protocol.generated.produce_response import (
     ProduceResponse,
     TopicProduceResponse,
 )
+from kbroker.records.validation import UnfitRecords
 
 if TYPE_CHECKING:
     from kbroker.handlers.context import Pending, RequestContext
@@ -82,7 +83,8 @@ def handle(
                 answers.append(produce.append(name, hosted, data))
             else:
                 answers.append(produce.failed(name, data.index, None, refused))
-        topics.append(TopicProduceResponse(topic.name, topic.topic_id, answers))
+        if answers:
+            topics.append(TopicProduceResponse(topic.name, topic.topic_id, answers))
     return produce.finish(topics)
 
 
@@ -188,7 +190,8 @@ class _Produce:
         answer = PartitionProduceResponse(index)
         self._set_error(name, answer, error.code)
         answer.error_message = error.message
-        if partition is not None and error.code not in _WITHOUT_LOG_START:
+        is_from_log = error.code not in _WITHOUT_LOG_START and not isinstance(error, UnfitRecords)
+        if partition is not None and is_from_log:
             answer.log_start_offset = partition.log.log_start_offset
         answer.record_errors = [
             BatchIndexAndErrorMessage(batch_index, message)

@@ -14,6 +14,7 @@ Kafka: `LogValidator`, `UnifiedLog.analyzeAndValidateRecords`.
 """
 
 from collections.abc import Iterator
+from struct import Struct
 
 from kbroker.protocol.errors import (
     CORRUPT_MESSAGE,
@@ -37,7 +38,7 @@ from kbroker.records.batch import (
     read_batch_header,
     set_timestamp_type,
 )
-from kbroker.records.compression import ZSTD, compress, decompress
+from kbroker.records.compression import CODEC_NAMES, ZSTD, compress, decompress
 from kbroker.records.record import MIN_RECORD_SIZE, Outline, walk_outlines
 
 # compression.type=producer: whatever the client chose stays.
@@ -45,8 +46,18 @@ PRODUCER_CODEC = -1
 _NO_LIMIT_MS = 2**63 - 1
 _ZSTD_FROM_PRODUCE_VERSION = 7
 _MAX_ERRORS_NAMED = 3
+_LENGTH = Struct(">i")
+_MAGIC_AT = 16
+# Their low byte.
+_ATTRIBUTES_AT = 22
+# Of a batch of magic 0 around an empty record.
+_SMALLEST_LENGTH = 14
 
 RecordError = tuple[int, str]
+
+
+class UnfitRecords(KafkaError):
+    """Not one record batch: refused before any log is asked."""
 
 
 class InvalidRecords(KafkaError):
@@ -96,7 +107,8 @@ def validate_produced(
     batch: memoryview, rules: ValidationRules, now_ms: int, produce_version: int
 ) -> tuple[memoryview, BatchHeader]:
     """The batch to append and its header, time stamped; `batch` itself unless it had to be recompressed."""
-    header = _check_shape(batch, produce_version)
+    batch = _only_batch(batch, produce_version)
+    header = read_batch_header(batch)
     _check_header(batch, header, rules)
     if rules.compacted:
         _check_keys(batch, header, rules)
@@ -115,25 +127,43 @@ def _too_large(size: int, rules: ValidationRules) -> KafkaError:
     return KafkaError(MESSAGE_TOO_LARGE, f"The batch has {size} bytes, max.message.bytes is {limit}")
 
 
-def _check_shape(batch: memoryview, produce_version: int) -> BatchHeader:
-    length = len(batch)
-    if length <= LENGTH_OVERHEAD + 4:
-        raise _invalid("A produce request must hold one record batch per partition")
-    if batch[16] != MAGIC:
-        raise _invalid(f"Record batches must have magic {MAGIC}, not {batch[16]}")
-    if length < HEADER_SIZE:
-        raise _invalid("The record batch is cut within its header")
-    header = read_batch_header(batch)
-    size = header.batch_length + LENGTH_OVERHEAD
-    if size != length:
-        if size < HEADER_SIZE:
-            raise KafkaError(CORRUPT_MESSAGE, "The record batch is smaller than its header")
-        if size > length:
-            raise _invalid("The record batch is cut")
-        raise _invalid("A produce request must hold exactly one record batch per partition")
-    if header.attributes & 7 == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
-        raise KafkaError(UNSUPPORTED_COMPRESSION_TYPE, f"Produce version {produce_version} may not use zstd")
-    return header
+def _only_batch(records: memoryview, produce_version: int) -> memoryview:
+    """The one batch of a produce request, without the cut begin of another that may follow it."""
+    size = _whole_batch_size(records, 0)
+    if size is None:
+        raise UnfitRecords(INVALID_RECORD, "A produce request must hold one record batch per partition")
+    if records[_MAGIC_AT] != MAGIC:
+        raise UnfitRecords(
+            INVALID_RECORD, f"Record batches must have magic {MAGIC}, not {records[_MAGIC_AT]}"
+        )
+    codec = records[_ATTRIBUTES_AT] & COMPRESSION_MASK
+    if codec == ZSTD and produce_version < _ZSTD_FROM_PRODUCE_VERSION:
+        why = f"Produce version {produce_version} may not use zstd"
+        raise UnfitRecords(UNSUPPORTED_COMPRESSION_TYPE, why)
+    if _whole_batch_size(records, size) is not None:
+        why = "A produce request must hold exactly one record batch per partition"
+        raise UnfitRecords(INVALID_RECORD, why)
+    if codec not in CODEC_NAMES.values():
+        raise _invalid(f"There is no compression codec {codec}")
+    if size < HEADER_SIZE:
+        raise KafkaError(CORRUPT_MESSAGE, "The record batch is smaller than its header")
+    return records if size == len(records) else records[:size]
+
+
+def _whole_batch_size(records: memoryview, position: int) -> int | None:
+    """None where no whole batch follows. Kafka: `ByteBufferLogInputStream.nextBatch`."""
+    remaining = len(records) - position
+    if remaining < LENGTH_OVERHEAD:
+        return None
+    length: int = _LENGTH.unpack_from(records, position + 8)[0]
+    if length < _SMALLEST_LENGTH:
+        raise UnfitRecords(CORRUPT_MESSAGE, f"A record batch can't have the length {length}")
+    if remaining <= _MAGIC_AT:
+        return None
+    magic = records[position + _MAGIC_AT]
+    if magic > MAGIC:
+        raise UnfitRecords(CORRUPT_MESSAGE, f"There are no record batches of magic {magic}")
+    return None if length + LENGTH_OVERHEAD > remaining else length + LENGTH_OVERHEAD
 
 
 def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> None:
@@ -146,8 +176,9 @@ def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules
     count = header.last_offset_delta + 1
     if count <= 0 or header.record_count <= 0 or count != header.record_count:
         raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
-    if count * MIN_RECORD_SIZE > len(batch) and not header.attributes & COMPRESSION_MASK:
-        raise _invalid(f"{count} records can't be in {len(batch)} bytes")
+    payload_size = len(batch) - HEADER_SIZE
+    if count * MIN_RECORD_SIZE > payload_size and not header.compression:
+        raise _invalid(f"{count} records can't be in {payload_size} bytes")
     if header.attributes & CONTROL_FLAG:
         raise _invalid("Clients may not write control records")
     if header.producer_id >= 0 and header.base_sequence < 0:

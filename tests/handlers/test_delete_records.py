@@ -49,6 +49,18 @@ def test_minus_1_means_all_that_is_committed() -> None:
     assert delete(world_with(), -1) == (0, 3)
 
 
+def test_each_partition_is_answered_once() -> None:
+    world = world_with()
+    topics = [
+        DeleteRecordsTopic("t", [DeleteRecordsPartition(0, 1), DeleteRecordsPartition(0, 2)]),
+        DeleteRecordsTopic("t", [DeleteRecordsPartition(7, 1)]),
+        DeleteRecordsTopic("nothing asked"),
+    ]
+    (topic,) = world.call(DeleteRecordsRequest(topics, timeout_ms=100), 2).topics
+    found = [(one.partition_index, one.error_code, one.low_watermark) for one in topic.partitions]
+    assert found == [(0, 0, 2), (7, errors.UNKNOWN_TOPIC_OR_PARTITION, -1)]
+
+
 @pytest.mark.parametrize("offset", [4, -2])
 def test_offset_out_of_range(offset: int) -> None:
     assert delete(world_with(), offset) == (errors.OFFSET_OUT_OF_RANGE, -1)

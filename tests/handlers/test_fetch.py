@@ -196,6 +196,15 @@ def test_read_committed_names_aborted_transactions(world: World) -> None:
     assert [(one.producer_id, one.first_offset) for one in answer.aborted_transactions] == [(4, 1)]
 
 
+@pytest.mark.parametrize(("version", "mentioned"), [(4, 1), (12, 1), (13, 0)])
+def test_an_isolation_level_that_does_not_exist(world: World, version: int, mentioned: int) -> None:
+    answer = now(world.call(request(0, isolation_level=2), version))
+    if version >= 7:
+        assert answer.error_code == errors.UNKNOWN_SERVER_ERROR
+    codes = [partition.error_code for partition in partitions(answer)]
+    assert codes == [errors.UNKNOWN_SERVER_ERROR] * mentioned
+
+
 # --- errors -------------------------------------------------------------------------------------
 
 
@@ -225,7 +234,8 @@ def test_unknown_partitions_do_not_disturb_others(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epoch", "code"), [(-1, 0), (3, 0), (2, errors.FENCED_LEADER_EPOCH), (4, errors.UNKNOWN_LEADER_EPOCH)]
+    ("epoch", "code"),
+    [(-1, 0), (-2, 0), (3, 0), (2, errors.FENCED_LEADER_EPOCH), (4, errors.UNKNOWN_LEADER_EPOCH)],
 )
 def test_leader_epochs(world: World, epoch: int, code: int) -> None:
     assert only(world.call(request(0, epoch=epoch), 18)).error_code == code
@@ -268,6 +278,7 @@ def test_diverging_epoch_is_told_at_once(world: World) -> None:
     diverging = only(answer).diverging_epoch
     assert (diverging.epoch, diverging.end_offset) == (3, 2)
     assert offsets(only(world.call(request(0, offset=2, last_epoch=3), 18))) == [2, 3]
+    assert offsets(only(world.call(request(0, offset=2, last_epoch=-2), 18))) == [2, 3]
     unknown = only(world.call(request(0, offset=2, last_epoch=99), 18))
     assert unknown.error_code == errors.OFFSET_OUT_OF_RANGE
 

@@ -153,7 +153,21 @@ def test_errors(world: World) -> None:
 
 
 def test_partition_named_twice(world: World) -> None:
-    assert [one.error_code for one in ask(world, -1, -2)] == [errors.INVALID_REQUEST] * 2
+    assert [one.error_code for one in ask(world, -1, -2)] == [errors.INVALID_REQUEST]
+
+
+def test_each_topic_that_was_asked_about_is_answered_once(world: World) -> None:
+    topics = [
+        ListOffsetsTopic("t", [ListOffsetsPartition(0, -1, -1)]),
+        ListOffsetsTopic("t", [ListOffsetsPartition(1, -1, -1)]),
+        ListOffsetsTopic("nothing asked", []),
+    ]
+    (topic,) = world.call(ListOffsetsRequest(-1, topics=topics), 11).topics
+    assert [one.partition_index for one in topic.partitions] == [0, 1]
+
+
+def test_an_isolation_level_that_does_not_exist(world: World) -> None:
+    assert facts(world, -1, isolation_level=2)[0] == errors.UNKNOWN_SERVER_ERROR
 
 
 def test_follower_answers_debugging_clients_only() -> None:

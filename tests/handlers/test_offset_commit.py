@@ -72,6 +72,18 @@ def test_nothing_to_commit_is_fine(world: GroupWorld) -> None:
     assert now(world.call(OffsetCommitRequest("g"), 8)).topics == []
 
 
+def test_a_topic_without_partitions_is_not_mentioned(world: GroupWorld) -> None:
+    request = OffsetCommitRequest("g", topics=[OffsetCommitRequestTopic("t")])
+    assert now(world.call(request, 8)).topics == []
+
+
+def test_the_longest_retention_has_no_end(world: GroupWorld) -> None:
+    topics = [OffsetCommitRequestTopic("t", partitions=[OffsetCommitRequestPartition(0, 5)])]
+    request = OffsetCommitRequest("g", retention_time_ms=2**63 - 1, topics=topics)
+    assert error_of(now(world.call(request, 4))) == errors.NONE
+    assert world.committed() == 5
+
+
 def test_not_the_coordinator() -> None:
     world = GroupWorld()
     world.create_topic("t")

@@ -93,6 +93,12 @@ def test_unknown_topic_ids_are_refused_one_by_one(world: GroupWorld) -> None:
     assert codes == {unknown.topic_id: errors.UNKNOWN_TOPIC_ID, known.topic_id: errors.NONE}
 
 
+def test_the_zero_id_is_refused_too(world: GroupWorld) -> None:
+    group = OffsetFetchRequestGroup("g", topics=[OffsetFetchRequestTopics(partition_indexes=[0])])
+    (answered,) = now(world.call(OffsetFetchRequest(groups=[group]), 10)).groups
+    assert [one.error_code for one in answered.topics[0].partitions] == [errors.UNKNOWN_TOPIC_ID]
+
+
 def test_many_groups_in_one_request(world: GroupWorld) -> None:
     world.commit(9, group_id="other")
     groups = [

@@ -156,6 +156,13 @@ def test_bad_records(world: World, records: Records, code: int) -> None:
     assert world.replicas.partition("t", 0).log.log_end_offset == 0
 
 
+def test_the_log_start_is_told_with_the_errors_of_a_log(world: World) -> None:
+    """Not where the request was refused before any log was asked."""
+    unfit, refused = partitions(world.call(request(batch() + batch(), batch(attributes=CONTROL)), 13))
+    assert (unfit.error_code, unfit.log_start_offset) == (errors.INVALID_RECORD, -1)
+    assert (refused.error_code, refused.log_start_offset) == (errors.INVALID_RECORD, 0)
+
+
 def test_zstd_needs_version_7(world: World) -> None:
     sent = batch(attributes=4)
     assert only(world.call(request(bytes(sent)), 6)).error_code == errors.UNSUPPORTED_COMPRESSION_TYPE
@@ -199,6 +206,10 @@ def test_unknown_topics_and_partitions(world: World) -> None:
     for version in (12, 13):
         answer = only(world.call(request(batch(), first_index=9), version))
         assert answer.error_code == errors.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def test_a_topic_without_partitions_is_not_mentioned(world: World) -> None:
+    assert now(world.call(request(), 13)).responses == []
 
 
 def test_id_of_a_deleted_topic(world: World) -> None:

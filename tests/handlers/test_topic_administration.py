@@ -101,7 +101,7 @@ def test_a_name_twice_in_one_request() -> None:
 @pytest.mark.parametrize("version", range(1, 6))
 def test_delete_by_name(version: int) -> None:
     services = cluster.services(cluster.image(topics=(topic("a"), topic("b"))))
-    request = DeleteTopicsRequest([], ["a", "nope"])
+    request = DeleteTopicsRequest([], ["a", "nope"], 1000)
     response = ask(services, delete_topics, version, request)
     assert sorted(codes(response.responses)) == [("a", 0), ("nope", errors.UNKNOWN_TOPIC_OR_PARTITION)]
     assert list(services.metadata.image.topics) == ["b"]
@@ -116,7 +116,7 @@ def test_delete_by_id_or_name() -> None:
         DeleteTopicState("c", topic_id("c")),
         DeleteTopicState(None),
     ]
-    response = ask(services, delete_topics, 6, DeleteTopicsRequest(states))
+    response = ask(services, delete_topics, 6, DeleteTopicsRequest(states, [], 1000))
     assert {(entry.name, entry.topic_id, entry.error_code) for entry in response.responses} == {
         ("a", topic_id("a"), 0),
         ("b", topic_id("b"), 0),
@@ -133,7 +133,7 @@ def test_delete_by_id_or_name() -> None:
 )
 def test_deletion_may_be_switched_off(version: int, code: int) -> None:
     services = cluster.services(cluster.image(topics=(topic("a"),)), {"delete.topic.enable": "false"})
-    response = ask(services, delete_topics, version, DeleteTopicsRequest([], ["a"]))
+    response = ask(services, delete_topics, version, DeleteTopicsRequest([], ["a"], 1000))
     assert codes(response.responses) == [("a", code)]
     assert "a" in services.metadata.image.topics
 
@@ -141,7 +141,7 @@ def test_deletion_may_be_switched_off(version: int, code: int) -> None:
 @pytest.mark.parametrize("version", range(4))
 def test_more_partitions(version: int) -> None:
     services = cluster.services(cluster.image(topics=(topic("a"),)))
-    request = CreatePartitionsRequest([CreatePartitionsTopic("a", 3, None)])
+    request = CreatePartitionsRequest([CreatePartitionsTopic("a", 3, None)], 1000)
     assert codes(ask(services, create_partitions, version, request).results) == [("a", 0)]
     assert sorted(services.metadata.image.topics["a"].partitions) == [0, 1, 2]
 
@@ -156,8 +156,22 @@ def test_more_partitions(version: int) -> None:
 )
 def test_partitions_that_can_not_be(name: str, count: int, code: int) -> None:
     services = cluster.services(cluster.image(topics=(topic("a"),)))
-    request = CreatePartitionsRequest([CreatePartitionsTopic(name, count, None)])
+    request = CreatePartitionsRequest([CreatePartitionsTopic(name, count, None)], 1000)
     assert codes(ask(services, create_partitions, 3, request).results) == [(name, code)]
+
+
+@pytest.mark.parametrize("timeout_ms", [0, -1])
+def test_no_time_to_do_it_in(timeout_ms: int) -> None:
+    """As in Kafka the controller does not even begin."""
+    services = cluster.services(cluster.image(topics=(topic("a"),)))
+    late = errors.REQUEST_TIMED_OUT
+    create = CreateTopicsRequest([CreatableTopic("b", 1, 1)], timeout_ms)
+    assert codes(ask(services, create_topics, 7, create).topics) == [("b", late)]
+    grow = CreatePartitionsRequest([CreatePartitionsTopic("a", 2, None)], timeout_ms)
+    assert codes(ask(services, create_partitions, 3, grow).results) == [("a", late)]
+    delete = DeleteTopicsRequest([], ["a"], timeout_ms)
+    assert codes(ask(services, delete_topics, 5, delete).responses) == [("a", late)]
+    assert list(services.metadata.image.topics) == ["a"]
 
 
 def test_a_controller_that_takes_nothing() -> None:
@@ -165,9 +179,11 @@ def test_a_controller_that_takes_nothing() -> None:
     cluster.channel(services).refusal = KafkaError(errors.KAFKA_STORAGE_ERROR, "the disk is gone")
     created = ask(services, create_topics, 7, CreateTopicsRequest([CreatableTopic("b", 1, 1)]))
     assert codes(created.topics) == [("b", errors.KAFKA_STORAGE_ERROR)]
-    more = ask(services, create_partitions, 3, CreatePartitionsRequest([CreatePartitionsTopic("a", 2, None)]))
+    grow = CreatePartitionsRequest([CreatePartitionsTopic("a", 2, None)], 1000)
+    more = ask(services, create_partitions, 3, grow)
     assert codes(more.results) == [("a", errors.KAFKA_STORAGE_ERROR)]
-    by_name = ask(services, delete_topics, 5, DeleteTopicsRequest([], ["a"]))
+    by_name = ask(services, delete_topics, 5, DeleteTopicsRequest([], ["a"], 1000))
     assert codes(by_name.responses) == [("a", errors.KAFKA_STORAGE_ERROR)]
-    by_id = ask(services, delete_topics, 6, DeleteTopicsRequest([DeleteTopicState(None, topic_id("a"))]))
+    asked = DeleteTopicsRequest([DeleteTopicState(None, topic_id("a"))], [], 1000)
+    by_id = ask(services, delete_topics, 6, asked)
     assert [(entry.topic_id, entry.error_code) for entry in by_id.responses] == [(topic_id("a"), 56)]

@@ -59,6 +59,13 @@ def rewritten(view: memoryview, position: int, data: bytes) -> memoryview:
     return view
 
 
+def without_records(view: memoryview) -> memoryview:
+    """The header of `view`, still claiming to have records."""
+    view = view[:HEADER_SIZE]
+    view[8:12] = (HEADER_SIZE - 12).to_bytes(4, "big")
+    return view
+
+
 def test_a_good_batch_is_passed_on_uncopied() -> None:
     view = batch(0, 1, 2)
     before = bytes(view)
@@ -76,10 +83,14 @@ def test_a_good_batch_is_passed_on_uncopied() -> None:
         (lambda view: view[:40], INVALID_RECORD),
         (lambda view: view[:-1], INVALID_RECORD),
         (lambda view: memoryview(bytearray(view) + bytearray(batch())), INVALID_RECORD),
-        (lambda view: memoryview(bytearray(view) + b"\x00"), INVALID_RECORD),
+        # as many bytes more as tell a length, and a bad one
+        (lambda view: memoryview(bytearray(view) + bytes(12)), CORRUPT_MESSAGE),
         # magic 0 and 1 are history
         (lambda view: rewritten(view, 16, b"\x01"), INVALID_RECORD),
         (lambda view: rewritten(view, 16, b"\x00"), INVALID_RECORD),
+        # and others have never been
+        (lambda view: rewritten(view, 16, b"\x03"), CORRUPT_MESSAGE),
+        (lambda view: rewritten(view, 16, b"\xff"), CORRUPT_MESSAGE),
         (lambda view: rewritten(view, 8, b"\x00\x00\x00\x05"), CORRUPT_MESSAGE),
         (lambda view: rewritten(view, 8, b"\xff\xff\xff\xff"), CORRUPT_MESSAGE),
         # base offset
@@ -94,6 +105,10 @@ def test_a_good_batch_is_passed_on_uncopied() -> None:
             lambda view: rewritten(rewritten(view, 23, b"\x00\x00\xff\xfe"), 57, b"\x00\x00\xff\xff"),
             INVALID_RECORD,
         ),
+        # a header alone, and a codec that is none
+        (lambda view: memoryview(build_batch([], base_timestamp=NOW_MS, attributes=0)), INVALID_RECORD),
+        (lambda view: rewritten(view, 21, b"\0\5"), INVALID_RECORD),
+        (lambda view: rewritten(without_records(view), 21, b"\0\0"), INVALID_RECORD),
         (lambda view: rewritten(view, 21, CONTROL_FLAG.to_bytes(2, "big")), INVALID_RECORD),
         # a producer id without a sequence
         (lambda view: rewritten(view, 43, bytes(8)), INVALID_RECORD),
@@ -101,6 +116,13 @@ def test_a_good_batch_is_passed_on_uncopied() -> None:
 )
 def test_bad_shapes_and_headers(damage: Callable[[memoryview], memoryview], code: int) -> None:
     assert code_of(damage(batch())) == code
+
+
+@pytest.mark.parametrize("tail", [b"\0", bytes(11), batch()[:-1]])
+def test_the_cut_begin_of_a_second_batch_is_left_out(tail: bytes) -> None:
+    one = batch()
+    accepted, _ = validate(memoryview(bytearray(one) + tail))
+    assert accepted == one
 
 
 def test_a_wrong_checksum() -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Group = ClassicGroup | OtherGroup
 
 _DEFAULT_RETENTION = -1
+_NEVER_MS = 2**63 - 1
 
 
 class Offsets:
@@ -55,7 +56,9 @@ class Offsets:
 
     def commit(self, request: OffsetCommitRequest, now: Now) -> Result[OffsetCommitResponse]:
         retention_ms = request.retention_time_ms
-        expire_ms = NO_TIMESTAMP if retention_ms == _DEFAULT_RETENTION else now.wall_ms + retention_ms
+        expire_ms = (
+            NO_TIMESTAMP if retention_ms == _DEFAULT_RETENTION else min(now.wall_ms + retention_ms, _NEVER_MS)
+        )
         limit = self._config.offset_metadata_max_bytes
         records = []
         topics = []

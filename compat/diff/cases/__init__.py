@@ -1,0 +1,1 @@
+"""The prepared requests, by theme. Each module's `run(world)` asks both brokers the same."""
