@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from compat.client import Client
-from compat.virtualenv import environment
+from compat.virtualenv import environment, missing
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 CLIENT = Client(
     title="aiokafka (Python, asyncio)",
-    missing=lambda: None,
+    missing=missing,
     command=lambda: [str(environment(REQUIREMENTS)), "-m", "compat.aiokafka.program"],
 )

@@ -1,11 +1,13 @@
 """The program: kafka-python's scenarios by name."""
 
 import sys
+from pathlib import Path
 
 import kafka
 
 from compat.harness import serve
 from compat.kafka_python import admin, consume, groups, produce, restarts
+from compat.kafka_python.own_suite import own_suite
 
 SCENARIOS = {
     **produce.SCENARIOS,
@@ -16,4 +18,5 @@ SCENARIOS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(serve(kafka.__version__, SCENARIOS))
+    suite = Path(sys.argv[1])
+    sys.exit(serve(kafka.__version__, {**SCENARIOS, "own_suite": own_suite(suite)}))

@@ -1,14 +1,13 @@
 """How to run kafka-python: in an environment of its own."""
 
-from pathlib import Path
-
 from compat.client import Client
-from compat.virtualenv import environment
+from compat.kafka_python.own_suite import REQUIREMENTS, unpacked
+from compat.virtualenv import environment, missing
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
-CLIENT = Client(
-    title="kafka-python",
-    missing=lambda: None,
-    command=lambda: [str(environment(REQUIREMENTS)), "-m", "compat.kafka_python.program"],
-)
+def _command() -> list[str]:
+    python = environment(REQUIREMENTS)
+    return [str(python), "-m", "compat.kafka_python.program", str(unpacked(python))]
+
+
+CLIENT = Client(title="kafka-python", missing=missing, command=_command)
