@@ -28,7 +28,7 @@ class Tally:
         eventually(
             lambda: (self._sent() >= sent + count and len(self.seen) >= seen + count) or self.errors,
             f"{count} more records are acknowledged and read",
-            45,
+            90,
         )
 
     def verify(self, read: Read) -> None:

@@ -36,14 +36,13 @@ async def restart_in_the_middle(context: Context) -> None:
 async def load(context: Context, topic: str, tally: Tally) -> AsyncIterator[None]:
     """An idempotent producer and two committing members, as tasks, until told to stop."""
     stop = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_produce(context, topic, tally, stop))
-        for _ in range(2):
-            tasks.create_task(_consume(context, topic, tally, stop))
-        try:
-            yield
-        finally:
-            stop.set()
+    bodies = [_produce(context, topic, tally, stop), *[_consume(context, topic, tally, stop) for _ in "ab"]]
+    tasks = [asyncio.create_task(body) for body in bodies]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 90)
 
 
 async def _produce(context: Context, topic: str, tally: Tally, stop: asyncio.Event) -> None:
