@@ -6,7 +6,7 @@ from pathlib import Path
 import kafka
 
 from compat.harness import serve
-from compat.kafka_python import admin, consume, groups, produce, restarts
+from compat.kafka_python import admin, consume, groups, produce, refusals, restarts
 from compat.kafka_python.own_suite import own_suite
 
 SCENARIOS = {
@@ -14,6 +14,7 @@ SCENARIOS = {
     **consume.SCENARIOS,
     **groups.SCENARIOS,
     **admin.SCENARIOS,
+    **refusals.SCENARIOS,
     **restarts.SCENARIOS,
 }
 
