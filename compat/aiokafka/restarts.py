@@ -54,7 +54,9 @@ async def _produce(context: Context, topic: str, tally: Tally, stop: asyncio.Eve
             # No offset when the broker could only say that it had the record already.
             tally.acknowledged(number, placed.partition, placed.offset if placed.offset >= 0 else None)
 
-    async with producer(context, {"enable_idempotence": True, "linger_ms": 2}) as client:
+    # So long it waits for room in its batches, which a broker that is away does not take.
+    settings = {"enable_idempotence": True, "linger_ms": 2, "request_timeout_ms": 120_000}
+    async with producer(context, settings) as client:
         number = 0
         while not stop.is_set():
             future = await produce(client, topic, Record(b"%d" % number, partition=number % PARTITIONS))

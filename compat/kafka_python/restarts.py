@@ -1,11 +1,12 @@
 """The broker goes away and comes back under clients that stay."""
 
+import faulthandler
 import threading
 from typing import Any
 
 from kafka.errors import KafkaError
 
-from compat.harness import Context, Scenario, check
+from compat.harness import Context, Failed, Scenario
 from compat.kafka_python.kit import RECONNECT, consumer, create_topic, produce, producer, read
 from compat.records import Record
 from compat.tally import Tally
@@ -48,7 +49,10 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(90)
-        check(not any(thread.is_alive() for thread in self._threads), "a client hangs")
+        if any(thread.is_alive() for thread in self._threads):
+            # Where, is in the program's log.
+            faulthandler.dump_traceback()
+            raise Failed("a client hangs")
 
     def _produce(self) -> None:
         with producer(self._context, {"enable_idempotence": True, "linger_ms": 2, **RECONNECT}) as client:
