@@ -2,6 +2,7 @@
 
 import faulthandler
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from kafka.errors import KafkaError
@@ -38,8 +39,8 @@ class Load:
         self._topic = topic
         self._tally = tally
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._produce)]
-        self._threads += [threading.Thread(target=self._consume) for _ in range(2)]
+        bodies = (self._produce, self._consume, self._consume)
+        self._threads = [threading.Thread(target=self._run, args=(body,)) for body in bodies]
 
     def __enter__(self) -> None:
         for thread in self._threads:
@@ -53,6 +54,12 @@ class Load:
             # Where, is in the program's log.
             faulthandler.dump_traceback()
             raise Failed("a client hangs")
+
+    def _run(self, body: Callable[[], None]) -> None:
+        try:
+            body()
+        except Exception as error:
+            self._tally.errors.append(f"{body.__name__}: {error!r}")
 
     def _produce(self) -> None:
         with producer(self._context, {"enable_idempotence": True, "linger_ms": 2, **RECONNECT}) as client:

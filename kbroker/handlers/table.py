@@ -57,8 +57,8 @@ SUPPORTED: dict[int, tuple[str, int, int]] = {
 # to wait: the edge keeps their bytes (Metadata, ApiVersions).
 FROM_IMAGE = frozenset({3, 18})
 
-# Announced, as by a Kafka whose group.version and share.version are 0, and answered UNSUPPORTED_VERSION:
-# to a broker that doesn't announce them librdkafka's consumers come back for ever, and tell nobody why.
+# Announced and answered UNSUPPORTED_VERSION, as by an Apache Kafka where these protocols are switched off:
+# to a broker that does not announce them librdkafka's consumers come back for ever, and tell nobody why.
 REFUSED = frozenset({68, 76})
 
 # What every client calls within its first seconds.
