@@ -21,7 +21,11 @@ def scenario(body: Callable[[Context], Coroutine[Any, Any, None]]) -> Scenario:
     """A coroutine as a scenario, in a loop of its own."""
 
     def run(context: Context) -> None:
-        asyncio.run(body(context))
+        try:
+            asyncio.run(body(context))
+        except asyncio.CancelledError as error:
+            # No `Exception`: it would end the program.
+            raise Failed("a client cancelled its caller") from error
 
     return run
 
