@@ -36,6 +36,8 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "bad_partition": "a clear error for a partition that is not there",
     "restart_in_the_middle": "kill -9 and a clean restart under producers and a group",
     "transactional_refused": "transactions are not there yet: a clear error, at once",
+    "new_protocols_refused": "a member of a consumer or share group: a clear error, at once",
+    "every_admin_call": "every call of the admin client is answered, or refused at once",
     "reset_offsets": "move a group's offsets by tool",
     "kcat_pipeline": "a large real file, line by line, through kill -9 to a group of three",
     "own_suite": "the client's own published test-suite",
@@ -43,11 +45,20 @@ SCENARIOS: Final[Mapping[str, str]] = {
 }
 
 # Scenarios that say something about one broker only.
-ONLY_ON: Final[Mapping[str, str]] = {"transactional_refused": "kbroker"}
+ONLY_ON: Final[Mapping[str, str]] = {
+    "transactional_refused": "kbroker",
+    "new_protocols_refused": "kbroker",
+    "every_admin_call": "kbroker",
+}
 
 # The rest must end within `DEADLINE_S`.
 DEADLINE_S: Final = 120.0
-DEADLINES_S: Final[Mapping[str, float]] = {"kcat_pipeline": 300.0, "dump_log": 300.0, "own_suite": 900.0}
+DEADLINES_S: Final[Mapping[str, float]] = {
+    "restart_in_the_middle": 300.0,
+    "kcat_pipeline": 300.0,
+    "dump_log": 300.0,
+    "own_suite": 900.0,
+}
 
 
 def deadline_s(scenario: str) -> float:

@@ -14,7 +14,6 @@ from confluent_kafka.admin import (
 )
 
 from compat.confluent_kafka.kit import (
-    Record,
     admin_client,
     consumer,
     create_topic,
@@ -25,6 +24,7 @@ from compat.confluent_kafka.kit import (
     send,
 )
 from compat.harness import Context, Scenario, check, equal, eventually
+from compat.records import Record
 
 
 def create_topic_scenario(context: Context) -> None:

@@ -5,7 +5,6 @@ import time
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, TopicPartition
 
 from compat.confluent_kafka.kit import (
-    Record,
     admin_client,
     as_records,
     consumer,
@@ -19,8 +18,7 @@ from compat.confluent_kafka.kit import (
     silent,
 )
 from compat.harness import Context, Scenario, check, equal
-
-NOW_MS = 1_700_000_000_000
+from compat.records import THEN_MS, Record
 
 
 def consume_beginning(context: Context) -> None:
@@ -66,7 +64,7 @@ def consume_timestamp(context: Context) -> None:
     send(
         context,
         topic,
-        [Record(b"%d" % n, partition=0, timestamp_ms=NOW_MS + n * 1000) for n in range(100)],
+        [Record(b"%d" % n, partition=0, timestamp_ms=THEN_MS + n * 1000) for n in range(100)],
         {"batch.num.messages": 1},
     )
     client = consumer(context)
@@ -76,15 +74,15 @@ def consume_timestamp(context: Context) -> None:
         offset: int = found[0].offset
         return offset
 
-    equal(offset_at(NOW_MS + 40_000), 40, "the exact time")
-    equal(offset_at(NOW_MS + 40_001), 41, "between two records")
-    equal(offset_at(NOW_MS - 1), 0, "before all")
-    equal(offset_at(NOW_MS + 99_001), OFFSET_END, "after all")
-    equal(offset_at(NOW_MS, partition=1), OFFSET_END, "an empty partition")
-    client.assign([TopicPartition(topic, 0, offset_at(NOW_MS + 90_000))])
+    equal(offset_at(THEN_MS + 40_000), 40, "the exact time")
+    equal(offset_at(THEN_MS + 40_001), 41, "between two records")
+    equal(offset_at(THEN_MS - 1), 0, "before all")
+    equal(offset_at(THEN_MS + 99_001), OFFSET_END, "after all")
+    equal(offset_at(THEN_MS, partition=1), OFFSET_END, "an empty partition")
+    client.assign([TopicPartition(topic, 0, offset_at(THEN_MS + 90_000))])
     found = as_records(poll(client, 10))
     equal(
-        [record.timestamp_ms for record in found], [NOW_MS + n * 1000 for n in range(90, 100)], "timestamps"
+        [record.timestamp_ms for record in found], [THEN_MS + n * 1000 for n in range(90, 100)], "timestamps"
     )
     client.close()
 
@@ -92,7 +90,7 @@ def consume_timestamp(context: Context) -> None:
         context, context.topic("append-time"), config={"message.timestamp.type": "LogAppendTime"}
     )
     before_ms = int(time.time() * 1000)
-    send(context, stamped, [Record(b"v", timestamp_ms=NOW_MS)])
+    send(context, stamped, [Record(b"v", timestamp_ms=THEN_MS)])
     at_ms = as_records(read(context, stamped, 1))[0].timestamp_ms
     check(before_ms - 1000 <= at_ms <= time.time() * 1000 + 1000, f"LogAppendTime gave {at_ms}")
 

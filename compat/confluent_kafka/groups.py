@@ -6,17 +6,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import ConsumerGroupState as State
 
 from compat.confluent_kafka.kit import (
-    Member,
-    Record,
     Settings,
     admin_client,
     consumer,
     create_topic,
+    member,
     poll,
     send,
-    settled,
 )
 from compat.harness import Context, Scenario, check, equal, eventually
+from compat.members import Member, all_read_once, end, settled
+from compat.records import Record, numbered
 
 PARTITIONS = 6
 
@@ -25,10 +25,10 @@ def group_of_three(context: Context) -> None:
     topic = create_topic(context, context.topic(), PARTITIONS)
     members: list[Member] = []
     try:
-        members = [Member(context, context.group(), topic) for _ in range(3)]
+        members = [member(context, context.group(), topic) for _ in range(3)]
         settled(members, PARTITIONS)
-        send(context, topic, _numbered("a", 300))
-        _all_read_once(members, [f"a{number}" for number in range(300)])
+        send(context, topic, numbered("a", 300, PARTITIONS))
+        all_read_once(members, [f"a{number}" for number in range(300)])
 
         description = (
             admin_client(context).describe_consumer_groups([context.group()])[context.group()].result(10)
@@ -36,7 +36,7 @@ def group_of_three(context: Context) -> None:
         equal(description.state, State.STABLE, "state")
         equal(len(description.members), 3, "members")
         owned = sorted(
-            tp.partition for member in description.members for tp in member.assignment.topic_partitions
+            tp.partition for each in description.members for tp in each.assignment.topic_partitions
         )
         equal(owned, list(range(PARTITIONS)), "partitions in the description")
 
@@ -47,7 +47,7 @@ def group_of_three(context: Context) -> None:
         settled(members, PARTITIONS, 25)
         survivor = members[0]
         before = len(survivor.records)
-        send(context, topic, _numbered("b", 60))
+        send(context, topic, numbered("b", 60, PARTITIONS))
         eventually(lambda: len(survivor.records) >= before + 60, "the last member reads all")
         survivor.leave()
         eventually(
@@ -61,7 +61,7 @@ def group_of_three(context: Context) -> None:
             "the group is empty",
         )
     finally:
-        _end(members)
+        end(members)
 
 
 def static_member(context: Context) -> None:
@@ -71,7 +71,7 @@ def static_member(context: Context) -> None:
     def static(name: str) -> Member:
         # Long enough that the session does not end while the member is away.
         settings: Settings = {"group.instance.id": name, "session.timeout.ms": 20_000}
-        members.append(Member(context, context.group(), topic, settings))
+        members.append(member(context, context.group(), topic, settings))
         return members[-1]
 
     try:
@@ -86,7 +86,7 @@ def static_member(context: Context) -> None:
         eventually(lambda: "fenced by other consumer" in returned.error, "the older of two doubles is fenced")
         eventually(lambda: double.assigned == share, "the younger one has the partitions")
     finally:
-        _end(members)
+        end(members)
 
 
 def cooperative(context: Context) -> None:
@@ -94,20 +94,20 @@ def cooperative(context: Context) -> None:
     members: list[Member] = []
     settings: Settings = {"partition.assignment.strategy": "cooperative-sticky"}
     try:
-        first = Member(context, context.group(), topic, settings)
+        first = member(context, context.group(), topic, settings)
         members.append(first)
         settled([first], PARTITIONS)
         everything = first.assigned
-        second = Member(context, context.group(), topic, settings)
+        second = member(context, context.group(), topic, settings)
         members.append(second)
         settled([first, second], PARTITIONS)
         check(first.assigned < everything, "the first member did not simply give some away")
-        send(context, topic, _numbered("a", 120))
-        _all_read_once(members, [f"a{number}" for number in range(120)])
+        send(context, topic, numbered("a", 120, PARTITIONS))
+        all_read_once(members, [f"a{number}" for number in range(120)])
         second.leave()
         settled([first], PARTITIONS)
     finally:
-        _end(members)
+        end(members)
 
 
 def commit_sync(context: Context) -> None:
@@ -164,23 +164,6 @@ def _resumed(context: Context, commit: object, settings: Settings | None = None)
     equal([message.offset() for message in poll(client, 60)], list(range(40, 100)), "second reading")
     client.close()
     return topic
-
-
-def _numbered(name: str, count: int) -> list[Record]:
-    return [Record(f"{name}{number}".encode(), partition=number % PARTITIONS) for number in range(count)]
-
-
-def _all_read_once(members: list[Member], values: list[str]) -> None:
-    def read() -> list[str]:
-        return sorted(value for member in members for _, _, value in member.records)
-
-    eventually(lambda: len(read()) >= len(values), f"{len(values)} records are read")
-    equal(read(), sorted(values), "records read by all members together")
-
-
-def _end(members: list[Member]) -> None:
-    for member in members:
-        member.kill()
 
 
 SCENARIOS: dict[str, Scenario] = {

@@ -1,32 +1,18 @@
-"""Small words the scenarios are written in: make, send, read, watch members."""
+"""Small words the scenarios are written in: make, send, read."""
 
 import functools
-import json
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from compat.harness import Context, Failed, check, eventually
+from compat.members import Member
+from compat.records import Record
 
 Settings = dict[str, Any]
-
-
-@dataclass
-class Record:
-    """What is sent, and compared with what is read."""
-
-    value: bytes | None
-    key: bytes | None = None
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
-    partition: int = -1
-    timestamp_ms: int = 0
 
 
 def admin_client(context: Context) -> AdminClient:
@@ -191,60 +177,10 @@ def as_records(messages: Iterable[Message]) -> list[Record]:
     ]
 
 
-class Member:
-    """A consumer in a process of its own, so that it can be killed."""
-
-    def __init__(self, context: Context, group: str, topic: str, settings: Settings | None = None) -> None:
-        arguments = json.dumps(
-            {"bootstrap": context.bootstrap, "group": group, "topic": topic, **(settings or {})}
-        )
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "compat.confluent_kafka.member", arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.assigned: frozenset[int] = frozenset()
-        self.rebalances = 0
-        self.error = ""
-        self.records: list[tuple[int, int, str]] = []
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def leave(self) -> None:
-        """End it by closing the consumer."""
-        self._process.communicate("\n", timeout=30)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._process.kill()
-        self._process.wait()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        try:
-            for line in self._process.stdout:
-                event = json.loads(line)
-                if "record" in event:
-                    self.records.append(tuple(event["record"]))
-                elif "error" in event:
-                    self.error = event["error"]
-                else:
-                    self.assigned = frozenset(event["assigned"])
-                    self.rebalances += 1
-        except ValueError:  # Closed, or cut by a kill.
-            return
-
-
-def settled(members: Sequence[Member], partitions: int, timeout_s: float = 30.0) -> None:
-    """Wait until the members share all partitions evenly, each owned once."""
-
-    def even() -> bool:
-        shares = [member.assigned for member in members]
-        owned = [partition for share in shares for partition in share]
-        sizes = [len(share) for share in shares]
-        return sorted(owned) == list(range(partitions)) and max(sizes) - min(sizes) <= 1
-
-    eventually(even, f"{len(members)} members share {partitions} partitions evenly", timeout_s)
+def member(context: Context, group: str, topic: str, settings: Settings | None = None) -> Member:
+    """A consumer in a process of its own."""
+    options = {"bootstrap": context.bootstrap, "group": group, "topic": topic, **(settings or {})}
+    return Member("compat.confluent_kafka.member", options)
 
 
 def _produce(

@@ -1,26 +1,18 @@
-"""One group member as a process: prints what it owns and reads, as JSON lines.
-
-Ends, closing its consumer, when a line comes on standard input.
-"""
+"""One group member as a process."""
 
 import json
 import sys
-import threading
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from compat.members import tell, told_to_leave
 
 
 def main(argument: str) -> None:
     """Consume until told to leave."""
     options: dict[str, Any] = json.loads(argument)
-    leave = threading.Event()
-
-    def wait_for_leave() -> None:
-        sys.stdin.readline()
-        leave.set()
-
-    threading.Thread(target=wait_for_leave, daemon=True).start()
+    leave = told_to_leave()
     owned: set[int] = set()
     cooperative = "cooperative" in options.get("partition.assignment.strategy", "")
 
@@ -29,11 +21,11 @@ def main(argument: str) -> None:
         if not cooperative:
             owned.clear()
         owned.update(each.partition for each in partitions)
-        _print(assigned=sorted(owned))
+        tell(assigned=sorted(owned))
 
     def revoked(client: Consumer, partitions: list[TopicPartition]) -> None:
         owned.difference_update(each.partition for each in partitions)
-        _print(assigned=sorted(owned))
+        tell(assigned=sorted(owned))
 
     settings = {
         "bootstrap.servers": options.pop("bootstrap"),
@@ -51,15 +43,11 @@ def main(argument: str) -> None:
         for message in client.consume(100, 0.1):
             if error := message.error():
                 if error.code() == KafkaError._FATAL:
-                    _print(error=error.str())
+                    tell(error=error.str())
                 continue
-            _print(record=[message.partition(), message.offset(), (message.value() or b"").decode()])
+            tell(record=[message.partition(), message.offset(), (message.value() or b"").decode()])
             client.commit(message=message, asynchronous=True)
     client.close()
-
-
-def _print(**event: object) -> None:
-    print(json.dumps(event), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """Producing: codecs, keys, headers, sizes, acknowledgements."""
 
-import itertools
 import random
 import time
 
 from confluent_kafka import KafkaError, KafkaException
 
 from compat.confluent_kafka.kit import (
-    Record,
     as_records,
     create_topic,
     error_of,
@@ -17,10 +15,7 @@ from compat.confluent_kafka.kit import (
     send,
 )
 from compat.harness import Context, Failed, Scenario, check, equal
-
-# Bytes of an uncompressed batch around one value: 61 of header, 11 of record.
-BATCH_OVERHEAD = 72
-MAX_BATCH = 1_048_588
+from compat.records import BATCH_OVERHEAD, MAX_BATCH, Record, mixed
 
 
 def produce_with(codec: str) -> Scenario:
@@ -28,7 +23,7 @@ def produce_with(codec: str) -> Scenario:
 
     def scenario(context: Context) -> None:
         topic = create_topic(context, context.topic(), 3)
-        sent = _mixed_records(600, partitions=3)
+        sent = mixed(600, partitions=3)
         send(context, topic, sent, {"compression.type": codec, "linger.ms": 20, "batch.num.messages": 100})
         found = as_records(read(context, topic, len(sent), range(3), {"check.crcs": True}))
         for partition in range(3):
@@ -130,21 +125,6 @@ def transactional_refused(context: Context) -> None:
         check(time.monotonic() - started_at_s < 5, "the error took more than 5 s")
         return
     raise Failed("a transactional producer was let in")
-
-
-def _mixed_records(count: int, partitions: int) -> list[Record]:
-    """Values that compress and values that do not, small and large."""
-    numbers = random.Random(7)
-    text = b"the quick brown fox jumps over the lazy dog " * 60
-    sizes = itertools.cycle((0, 1, 10, 100, 1000, 5000))
-    return [
-        Record(
-            numbers.randbytes(size) if number % 2 else text[:size],
-            key=b"%d" % number,
-            partition=number % partitions,
-        )
-        for number, size in zip(range(count), sizes, strict=False)
-    ]
 
 
 SCENARIOS: dict[str, Scenario] = {

@@ -4,7 +4,7 @@ import sys
 
 import confluent_kafka
 
-from compat.confluent_kafka import admin, consume, groups, produce, restarts
+from compat.confluent_kafka import admin, consume, groups, produce, refusals, restarts
 from compat.harness import serve
 
 SCENARIOS = {
@@ -12,6 +12,7 @@ SCENARIOS = {
     **consume.SCENARIOS,
     **groups.SCENARIOS,
     **admin.SCENARIOS,
+    **refusals.SCENARIOS,
     **restarts.SCENARIOS,
 }
 

@@ -47,13 +47,19 @@ SUPPORTED: dict[int, tuple[str, int, int]] = {
     55: ("describe_quorum", 0, 2),
     60: ("describe_cluster", 0, 2),
     61: ("describe_producers", 0, 0),
+    68: ("consumer_group_heartbeat", 0, 1),
     74: ("list_config_resources", 0, 1),
     75: ("describe_topic_partitions", 0, 0),
+    76: ("share_group_heartbeat", 1, 1),
 }
 
 # Answers that follow from the request, the connection and the metadata image alone, unless they had
 # to wait: the edge keeps their bytes (Metadata, ApiVersions).
 FROM_IMAGE = frozenset({3, 18})
+
+# Announced and answered UNSUPPORTED_VERSION, as by an Apache Kafka where these protocols are switched off:
+# to a broker that does not announce them librdkafka's consumers come back for ever, and tell nobody why.
+REFUSED = frozenset({68, 76})
 
 # What every client calls within its first seconds.
 _HOT = (18, 3, 0, 1, 2, 10, 22)

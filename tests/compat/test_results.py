@@ -41,7 +41,7 @@ def test_the_table_names_what_did_not_plainly_pass() -> None:
 
 def test_every_client_folder_can_be_loaded_and_allows_only_known_scenarios() -> None:
     names = client.names()
-    assert {"confluent_kafka", "java", "kafka_tools", "kcat"} <= set(names)
+    assert {"aiokafka", "confluent_kafka", "java", "kafka_python", "kafka_tools", "kcat"} <= set(names)
     assert names[-1] == "kafka_tools"
     for name in names:
         assert client.load(name).title

@@ -18,6 +18,7 @@ from kbroker.config.sources import KEYS
 from kbroker.config.supported import SUPPORTED
 from kbroker.config.topic_keys import TOPIC_KEYS
 from kbroker.config.topics import broker_units
+from kbroker.handlers.table import REFUSED
 from kbroker.handlers.table import SUPPORTED as APIS
 from kbroker.protocol.messages import API, KAFKA_VERSION
 
@@ -37,9 +38,8 @@ def apis() -> str:
     lines = [f"| key | API | versions | in Kafka {KAFKA_VERSION} |", "|---:|---|---|---|"]
     for api_key, (_, low, high) in sorted(APIS.items()):
         api = API[api_key]
-        lines.append(
-            f"| {api_key} | {api.name} | {low}–{high} | {api.min_version}–{_highest(api_key)} |"
-        )
+        versions = f"{low}–{high}" + (", refused" if api_key in REFUSED else "")
+        lines.append(f"| {api_key} | {api.name} | {versions} | {api.min_version}–{_highest(api_key)} |")
     missing = [api.name for key, api in sorted(API.items()) if key not in APIS and "broker" in api.listeners]
     lines += ["", f"Not answered yet: {', '.join(missing)}."]
     return "\n".join(lines)
