@@ -38,16 +38,32 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "transactional_refused": "transactions are not there yet: a clear error, at once",
     "reset_offsets": "move a group's offsets by tool",
     "kcat_pipeline": "a large real file, line by line, through kill -9 to a group of three",
+    "streams_word_count": "two instances count words over a repartition topic, with changelogs",
+    "streams_restart": "counts restored from changelogs; kill -9 and a clean restart under the application",
+    "streams_exactly_once_refused": "exactly-once needs transactions: a clear error, soon",
+    "connect_source_to_sink": "a file through a topic into another, told over REST",
+    "connect_restart": "a worker killed and started again goes on where it was; a broker's kill -9",
     "own_suite": "the client's own published test-suite",
     "dump_log": "every file of the data directory, read by Apache Kafka's own tool",
 }
 
 # Scenarios that say something about one broker only.
-ONLY_ON: Final[Mapping[str, str]] = {"transactional_refused": "kbroker"}
+ONLY_ON: Final[Mapping[str, str]] = {
+    "transactional_refused": "kbroker",
+    "streams_exactly_once_refused": "kbroker",
+}
 
 # The rest must end within `DEADLINE_S`.
 DEADLINE_S: Final = 120.0
-DEADLINES_S: Final[Mapping[str, float]] = {"kcat_pipeline": 300.0, "dump_log": 300.0, "own_suite": 900.0}
+DEADLINES_S: Final[Mapping[str, float]] = {
+    "kcat_pipeline": 300.0,
+    "dump_log": 300.0,
+    "streams_word_count": 300.0,
+    "streams_restart": 300.0,
+    "connect_source_to_sink": 300.0,
+    "connect_restart": 300.0,
+    "own_suite": 900.0,
+}
 
 
 def deadline_s(scenario: str) -> float:

@@ -38,14 +38,16 @@ def class_path(pom: Path = POM) -> str:
     return remembered.read_text(encoding="utf-8").strip()
 
 
-def compiled(sources: Path, dependencies: str) -> Path:
-    """A directory of classes made from the Java files of `sources`; BuildFailed when javac refuses."""
-    files = sorted(sources.glob("*.java"))
+def compiled(pom: Path, *sources: Path) -> str:
+    """The class path of a pom and what javac makes of folders of Java; BuildFailed when it refuses."""
+    dependencies = class_path(pom)
+    files = [file for folder in sources for file in sorted(folder.glob("*.java"))]
 
     def build(classes: Path) -> None:
         artifact.run(["javac", "--release", "17", "-Xlint:all", "-cp", dependencies, "-d", classes, *files])
 
-    return artifact.built(sources.parent.name, files, build)
+    classes = artifact.built(pom.parent.name, [pom, *files], build)
+    return f"{classes}{os.pathsep}{dependencies}"
 
 
 def _resolve(pom: Path, output: Path, *options: str) -> None:
