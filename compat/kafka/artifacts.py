@@ -7,6 +7,7 @@ pom. `missing()` says what the machine lacks.
 
 import functools
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +43,16 @@ def compiled(pom: Path, *sources: Path) -> str:
     """The class path of a pom and what javac makes of folders of Java; BuildFailed when it refuses."""
     dependencies = class_path(pom)
     files = [file for folder in sources for file in sorted(folder.glob("*.java"))]
+    resources = [file for folder in sources for file in sorted(folder.glob("META-INF/services/*"))]
 
     def build(classes: Path) -> None:
         artifact.run(["javac", "--release", "17", "-Xlint:all", "-cp", dependencies, "-d", classes, *files])
+        services = classes / "META-INF" / "services"
+        services.mkdir(parents=True)
+        for file in resources:
+            shutil.copy(file, services)
 
-    classes = artifact.built(pom.parent.name, [pom, *files], build)
+    classes = artifact.built(pom.parent.name, [pom, *files, *resources], build)
     return f"{classes}{os.pathsep}{dependencies}"
 
 
