@@ -44,7 +44,10 @@ class Worker:
             "value.converter": STRINGS,
             "offset.flush.interval.ms": "500",
             "heartbeat.interval.ms": "500",
-            "session.timeout.ms": "10000",
+            # A dead worker, and its sink, are waited for so long.
+            "session.timeout.ms": "6000",
+            "consumer.session.timeout.ms": "6000",
+            "consumer.heartbeat.interval.ms": "500",
             # Else the tasks of a dead worker wait for its return, five minutes long.
             "scheduled.rebalance.max.delay.ms": "0",
             # A source's producer is not idempotent unless asked to be.

@@ -41,7 +41,7 @@ final class WordCount {
             // Every update goes out, so that none can be missing unseen.
             StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0));
         settings.putAll(Map.of(
-            "auto.offset.reset", "earliest", "session.timeout.ms", 10_000, "heartbeat.interval.ms", 500,
+            "auto.offset.reset", "earliest", "session.timeout.ms", 6000, "heartbeat.interval.ms", 500,
             "reconnect.backoff.max.ms", 200));
         var streams = new KafkaStreams(topology(arguments[2], arguments[3]), settings);
         streams.setStateListener((now, before) -> System.out.println("state " + now));
