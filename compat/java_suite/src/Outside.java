@@ -1,4 +1,7 @@
+import static java.util.stream.Collectors.toMap;
+
 import java.lang.reflect.Method;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +12,7 @@ import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.apache.kafka.common.test.ClusterInstance;
 import org.apache.kafka.common.test.api.ClusterConfig;
 import org.apache.kafka.common.test.api.ClusterConfigProperty;
+import org.apache.kafka.common.test.api.ClusterFeature;
 import org.apache.kafka.common.test.api.ClusterTemplate;
 import org.apache.kafka.common.test.api.ClusterTest;
 import org.apache.kafka.common.test.api.ClusterTestDefaults;
@@ -70,6 +74,7 @@ public final class Outside implements TestTemplateInvocationContextProvider {
             return ClusterConfig.defaultBuilder()
                 .setServerProperties(properties)
                 .setBrokerSecurityProtocol(each.brokerSecurityProtocol())
+                .setFeatures(Arrays.stream(each.features()).collect(toMap(ClusterFeature::feature, ClusterFeature::version)))
                 .build();
         });
     }
@@ -99,6 +104,9 @@ public final class Outside implements TestTemplateInvocationContextProvider {
         private void check() throws Exception {
             if (config.brokerSecurityProtocol() != SecurityProtocol.PLAINTEXT) {
                 throw new TestAbortedException("needs " + config.brokerSecurityProtocol());
+            }
+            if (!config.features().isEmpty()) {
+                throw new TestAbortedException("needs " + config.features());
             }
             if (CONSUMER_PROTOCOL.matcher(test).find() && !OutsideCluster.hasConsumerProtocol()) {
                 throw new TestAbortedException("needs the consumer protocol");
