@@ -70,8 +70,8 @@ final class Groups {
         String topic = Kit.createTopic(context, context.topic(), 4);
         withMembers(members -> {
             // Long enough that the session does not end while the member is away.
-            String[] first = {"group.instance.id", "first", "session.timeout.ms", "20000"};
-            String[] second = {"group.instance.id", "second", "session.timeout.ms", "20000"};
+            String[] first = {"group.instance.id", "first", "session.timeout.ms", "45000"};
+            String[] second = {"group.instance.id", "second", "session.timeout.ms", "45000"};
             members.add(new Member(context, context.group(), topic, first));
             members.add(new Member(context, context.group(), topic, second));
             Member.settled(members, 4);
@@ -80,7 +80,7 @@ final class Groups {
             members.get(0).leave(); // A static member does not say that it leaves.
             var returned = new Member(context, context.group(), topic, first);
             members.add(returned);
-            Kit.eventually(() -> returned.assigned().equals(share), "the member has its partitions back", 15);
+            Kit.eventually(() -> returned.assigned().equals(share), "the member has its partitions back", 40);
             Kit.equal(members.get(1).rebalances(), rebalances, "rebalances seen by the other member");
             var twin = new Member(context, context.group(), topic, first);
             members.add(twin);

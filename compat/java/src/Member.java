@@ -80,7 +80,7 @@ final class Member {
                     && sizes.getMax() - sizes.getMin() <= 1;
             },
             members.size() + " members share " + partitions + " partitions evenly",
-            30);
+            60);
     }
 
     /** The other end: bootstrap, group, topic, settings. Ends when its standard input does. */
