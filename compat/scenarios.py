@@ -40,6 +40,11 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "every_admin_call": "every call of the admin client is answered, or refused at once",
     "reset_offsets": "move a group's offsets by tool",
     "kcat_pipeline": "a large real file, line by line, through kill -9 to a group of three",
+    "streams_word_count": "two instances count words over a repartition topic, with changelogs",
+    "streams_restart": "counts restored from changelogs; kill -9 and a clean restart under the application",
+    "streams_exactly_once_refused": "exactly-once needs transactions: a clear error, soon",
+    "connect_source_to_sink": "a file through a topic into another, told over REST",
+    "connect_restart": "a worker killed and started again goes on where it was; a broker's kill -9",
     "own_suite": "the client's own published test-suite",
     "dump_log": "every file of the data directory, read by Apache Kafka's own tool",
 }
@@ -49,6 +54,7 @@ ONLY_ON: Final[Mapping[str, str]] = {
     "transactional_refused": "kbroker",
     "new_protocols_refused": "kbroker",
     "every_admin_call": "kbroker",
+    "streams_exactly_once_refused": "kbroker",
 }
 
 # The rest must end within `DEADLINE_S`.
@@ -57,6 +63,10 @@ DEADLINES_S: Final[Mapping[str, float]] = {
     "restart_in_the_middle": 300.0,
     "kcat_pipeline": 300.0,
     "dump_log": 300.0,
+    "streams_word_count": 300.0,
+    "streams_restart": 300.0,
+    "connect_source_to_sink": 300.0,
+    "connect_restart": 300.0,
     "own_suite": 900.0,
 }
 

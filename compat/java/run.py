@@ -1,6 +1,5 @@
 """How to run kafka-clients: our Java program, compiled against Maven's jar."""
 
-import os
 from pathlib import Path
 
 from compat.client import Client
@@ -10,14 +9,15 @@ from compat.kafka.tools import QUIET, SHORT_LIVED
 FOLDER = Path(__file__).resolve().parent
 
 
-def _command() -> list[str]:
-    dependencies = artifacts.class_path(FOLDER / "pom.xml")
-    classes = artifacts.compiled(FOLDER / "src", dependencies)
-    return ["java", *SHORT_LIVED, *QUIET, "-cp", f"{classes}{os.pathsep}{dependencies}", "Main"]
+def command(pom: Path, *eras: str) -> list[str]:
+    """The program against the kafka-clients of `pom`, with what its era can be asked."""
+    folders = (FOLDER / name for name in ("kit", "src", *eras))
+    class_path = artifacts.compiled(pom, *folders)
+    return ["java", *SHORT_LIVED, *QUIET, "-cp", class_path, "Main"]
 
 
 CLIENT = Client(
     title="kafka-clients (Java)",
     missing=lambda: artifacts.missing(compiler=True),
-    command=_command,
+    command=lambda: command(FOLDER / "pom.xml", "since_3", "since_4"),
 )

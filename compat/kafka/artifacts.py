@@ -7,6 +7,7 @@ pom. `missing()` says what the machine lacks.
 
 import functools
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -38,14 +39,21 @@ def class_path(pom: Path = POM) -> str:
     return remembered.read_text(encoding="utf-8").strip()
 
 
-def compiled(sources: Path, dependencies: str) -> Path:
-    """A directory of classes made from the Java files of `sources`; BuildFailed when javac refuses."""
-    files = sorted(sources.glob("*.java"))
+def compiled(pom: Path, *sources: Path) -> str:
+    """The class path of a pom and what javac makes of folders of Java; BuildFailed when it refuses."""
+    dependencies = class_path(pom)
+    files = [file for folder in sources for file in sorted(folder.glob("*.java"))]
+    resources = [file for folder in sources for file in sorted(folder.glob("META-INF/services/*"))]
 
     def build(classes: Path) -> None:
         artifact.run(["javac", "--release", "17", "-Xlint:all", "-cp", dependencies, "-d", classes, *files])
+        services = classes / "META-INF" / "services"
+        services.mkdir(parents=True)
+        for file in resources:
+            shutil.copy(file, services)
 
-    return artifact.built(sources.parent.name, files, build)
+    classes = artifact.built(pom.parent.name, [pom, *files, *resources], build)
+    return f"{classes}{os.pathsep}{dependencies}"
 
 
 def _resolve(pom: Path, output: Path, *options: str) -> None:

@@ -9,7 +9,6 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
-import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -32,7 +31,7 @@ import org.apache.kafka.common.errors.TopicExistsException;
 final class Administration {
     private Administration() {}
 
-    static void register(Map<String, Main.Scenario> scenarios) {
+    static void register(Map<String, Program.Scenario> scenarios) {
         scenarios.put("create_topic", Administration::createTopic);
         scenarios.put("admin", Administration::admin);
     }
@@ -50,7 +49,7 @@ final class Administration {
             for (int partition = 0; partition < 3; partition++) {
                 Kit.fill(context, topic, partition, 0, 1);
             }
-            Kit.equal(Kit.get(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic).topicId(), id, "topic id");
+            NewerCalls.topicId(admin, topic, id);
 
             fails(TopicExistsException.class, admin, new NewTopic(topic, 1, (short) 1));
             fails(InvalidTopicException.class, admin, new NewTopic("not a name", 1, (short) 1));
@@ -91,7 +90,7 @@ final class Administration {
         Kit.check(!Kit.get(cluster.clusterId()).isEmpty(), "no cluster id");
         Kit.equal(Kit.get(cluster.nodes()).stream().map(node -> node.id()).toList(), List.of(1), "nodes");
         Kit.equal(Kit.get(cluster.controller()).id(), 1, "controller");
-        Kit.equal(Kit.get(admin.describeMetadataQuorum().quorumInfo()).leaderId(), 1, "leader of the quorum");
+        NewerCalls.quorum(admin);
         var features = Kit.get(admin.describeFeatures().featureMetadata());
         Kit.check(features.finalizedFeatures().containsKey("metadata.version"), "no metadata.version among the features");
         var directories = Kit.get(admin.describeLogDirs(List.of(1)).allDescriptions()).get(1).values();
@@ -101,7 +100,7 @@ final class Administration {
 
     private static void partitions(Admin admin, String topic) throws Exception {
         Kit.get(admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(5))).all());
-        var described = Kit.get(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic).partitions();
+        var described = NewerCalls.describe(admin, topic).partitions();
         Kit.equal(described.size(), 5, "partitions");
         Kit.check(described.stream().allMatch(each -> each.leader().id() == 1 && each.isr().size() == 1), "leaders, replicas");
         Kit.fails(
@@ -174,9 +173,8 @@ final class Administration {
             "beyond the end");
         Kit.equal(offset(admin, partition, OffsetSpec.earliest()), 30L, "the earliest offset");
         Kit.equal(offset(admin, partition, OffsetSpec.latest()), 50L, "the latest offset");
-        Kit.equal(offset(admin, partition, OffsetSpec.maxTimestamp()), 49L, "the offset of the latest timestamp");
-        var producers = Kit.get(admin.describeProducers(List.of(partition)).partitionResult(partition)).activeProducers();
-        Kit.check(!producers.isEmpty(), "no producer is known");
+        NewerCalls.latestTimestamp(admin, partition, 49L);
+        NewerCalls.producers(admin, partition);
     }
 
     private static long offset(Admin admin, TopicPartition partition, OffsetSpec spec) throws Exception {
@@ -190,7 +188,7 @@ final class Administration {
             member.subscribe(List.of(topic));
             Kit.poll(member, 20);
             member.commitSync();
-            Kit.check(listed(admin).contains(group), "the group is not listed");
+            Kit.check(GroupCalls.ids(admin).contains(group), "the group is not listed");
             Kit.fails(
                 GroupNotEmptyException.class,
                 () -> Kit.get(admin.deleteConsumerGroups(List.of(group)).all()),
@@ -202,15 +200,11 @@ final class Administration {
         Kit.get(admin.deleteConsumerGroupOffsets(group, Set.of(first)).all());
         Kit.equal(committed(admin, group).get(first), null, "deleted offset");
         Kit.get(admin.deleteConsumerGroups(List.of(group)).all());
-        Kit.check(!listed(admin).contains(group), "the group is still there");
+        Kit.check(!GroupCalls.ids(admin).contains(group), "the group is still there");
         Kit.fails(
             GroupIdNotFoundException.class,
             () -> Kit.get(admin.deleteConsumerGroups(List.of(group)).all()),
             "deleting a group that is not there");
-    }
-
-    private static Set<String> listed(Admin admin) throws Exception {
-        return Kit.get(admin.listGroups().valid()).stream().map(GroupListing::groupId).collect(Collectors.toSet());
     }
 
     private static Map<TopicPartition, OffsetAndMetadata> committed(Admin admin, String group) throws Exception {

@@ -18,7 +18,7 @@ final class Consume {
 
     private Consume() {}
 
-    static void register(Map<String, Main.Scenario> scenarios) {
+    static void register(Map<String, Program.Scenario> scenarios) {
         scenarios.put("consume_beginning", Consume::beginning);
         scenarios.put("consume_end", Consume::end);
         scenarios.put("consume_offset", Consume::offset);
@@ -48,7 +48,7 @@ final class Consume {
             Kit.equal(Kit.offsets(Kit.poll(consumer, 100)), Kit.range(0, 100), "offsets");
             Kit.equal(consumer.beginningOffsets(List.of(partition)), Map.of(partition, 0L), "beginning");
             Kit.equal(consumer.endOffsets(List.of(partition)), Map.of(partition, 100L), "end");
-            Kit.equal(consumer.currentLag(partition).orElse(-1), 0L, "lag");
+            NewerCalls.lag(consumer, partition, 0L);
         }
     }
 
@@ -147,12 +147,13 @@ final class Consume {
     private static void unknownTopic(Context context) throws Exception {
         String absent = context.topic("absent");
         try (var consumer = Kit.consumer(context, context.group(), "allow.auto.create.topics", false)) {
-            Kit.equal(consumer.partitionsFor(absent, Duration.ofSeconds(5)), List.of(), "partitions of what is not there");
+            var found = consumer.partitionsFor(absent, Duration.ofSeconds(5));
+            Kit.equal(found, NewerCalls.NO_PARTITIONS, "partitions of what is not there");
         }
         try (var admin = Kit.admin(context)) {
             Kit.fails(
                 UnknownTopicOrPartitionException.class,
-                () -> Kit.get(admin.describeTopics(List.of(absent)).topicNameValues().get(absent)),
+                () -> NewerCalls.describe(admin, absent),
                 "describing what is not there");
             Kit.fails(
                 UnknownTopicOrPartitionException.class,

@@ -9,7 +9,6 @@ import java.time.Duration;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.TopicPartition;
 
 /** Groups: members that come, go and die; commits and what they are for. */
@@ -18,7 +17,7 @@ final class Groups {
 
     private Groups() {}
 
-    static void register(Map<String, Main.Scenario> scenarios) {
+    static void register(Map<String, Program.Scenario> scenarios) {
         scenarios.put("group_of_three", Groups::groupOfThree);
         scenarios.put("static_member", Groups::staticMember);
         scenarios.put("cooperative", Groups::cooperative);
@@ -53,7 +52,7 @@ final class Groups {
             spread(context, topic, 0, 300);
             allReadOnce(members, 300);
             var description = describe(context);
-            Kit.equal(description.groupState(), GroupState.STABLE, "state");
+            Kit.equal(GroupCalls.state(description), "STABLE", "state");
             Kit.equal(description.members().size(), 3, "members");
             members.get(0).leave();
             Member.settled(members.subList(1, 3), PARTITIONS);
@@ -63,7 +62,7 @@ final class Groups {
             spread(context, topic, 300, 360);
             Kit.eventually(() -> members.get(2).values().size() >= before + 60, "the last member reads all", 20);
             members.get(2).leave();
-            Kit.eventually(() -> describe(context).groupState() == GroupState.EMPTY, "the group is empty", 20);
+            Kit.eventually(() -> GroupCalls.state(describe(context)).equals("EMPTY"), "the group is empty", 20);
         });
     }
 
@@ -71,8 +70,8 @@ final class Groups {
         String topic = Kit.createTopic(context, context.topic(), 4);
         withMembers(members -> {
             // Long enough that the session does not end while the member is away.
-            String[] first = {"group.instance.id", "first", "session.timeout.ms", "20000"};
-            String[] second = {"group.instance.id", "second", "session.timeout.ms", "20000"};
+            String[] first = {"group.instance.id", "first", "session.timeout.ms", "45000"};
+            String[] second = {"group.instance.id", "second", "session.timeout.ms", "45000"};
             members.add(new Member(context, context.group(), topic, first));
             members.add(new Member(context, context.group(), topic, second));
             Member.settled(members, 4);
@@ -81,7 +80,7 @@ final class Groups {
             members.get(0).leave(); // A static member does not say that it leaves.
             var returned = new Member(context, context.group(), topic, first);
             members.add(returned);
-            Kit.eventually(() -> returned.assigned().equals(share), "the member has its partitions back", 15);
+            Kit.eventually(() -> returned.assigned().equals(share), "the member has its partitions back", 40);
             Kit.equal(members.get(1).rebalances(), rebalances, "rebalances seen by the other member");
             var twin = new Member(context, context.group(), topic, first);
             members.add(twin);

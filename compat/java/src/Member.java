@@ -1,7 +1,4 @@
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -20,7 +17,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 
 /** A consumer in a process of its own, so that it can be killed: both ends of it. */
 final class Member {
-    private final Process process;
+    private final Child process;
     private volatile Set<Integer> assigned = Set.of();
     private volatile int rebalances;
     private volatile String error = "";
@@ -28,15 +25,9 @@ final class Member {
 
     /** Start one; pairs are settings of its consumer. */
     Member(Context context, String group, String topic, String... pairs) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-            ProcessHandle.current().info().command().orElse("java"),
-            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-            "-cp", System.getProperty("java.class.path"), "Main", context.bootstrap(), group, topic));
-        command.addAll(List.of(pairs));
-        process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        var reader = new Thread(this::read);
-        reader.setDaemon(true);
-        reader.start();
+        List<String> arguments = new ArrayList<>(List.of(context.bootstrap(), group, topic));
+        arguments.addAll(List.of(pairs));
+        process = new Child(this::heard, arguments);
     }
 
     Set<Integer> assigned() {
@@ -57,33 +48,24 @@ final class Member {
 
     /** End it by closing its consumer. */
     void leave() throws Exception {
-        process.getOutputStream().close();
-        process.waitFor();
+        process.end();
     }
 
     /** SIGKILL. */
     void kill() throws InterruptedException {
-        process.destroyForcibly().waitFor();
+        process.kill();
     }
 
-    private void read() {
-        try (var lines = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
-            String line;
-            while ((line = lines.readLine()) != null) {
-                String[] words = line.split(" ", 2);
-                switch (words[0]) {
-                    case "assigned" -> {
-                        assigned = words[1].isEmpty()
-                            ? Set.of()
-                            : List.of(words[1].split(",")).stream().map(Integer::valueOf).collect(Collectors.toSet());
-                        rebalances++;
-                    }
-                    case "record" -> values.add(words[1]);
-                    default -> error = words[1];
-                }
+    private void heard(String word, String text) {
+        switch (word) {
+            case "assigned" -> {
+                assigned = text.isEmpty()
+                    ? Set.of()
+                    : List.of(text.split(",")).stream().map(Integer::valueOf).collect(Collectors.toSet());
+                rebalances++;
             }
-        } catch (IOException ended) {
-            // By a kill.
+            case "record" -> values.add(text);
+            default -> error = text;
         }
     }
 
@@ -98,7 +80,7 @@ final class Member {
                     && sizes.getMax() - sizes.getMin() <= 1;
             },
             members.size() + " members share " + partitions + " partitions evenly",
-            30);
+            60);
     }
 
     /** The other end: bootstrap, group, topic, settings. Ends when its standard input does. */
@@ -129,13 +111,7 @@ final class Member {
                 }
             });
             var told = new Thread(() -> {
-                try {
-                    while (System.in.read() >= 0) {
-                        continue;
-                    }
-                } catch (IOException ended) {
-                    // The same as the end.
-                }
+                Child.untilTold();
                 consumer.wakeup();
             });
             told.setDaemon(true);

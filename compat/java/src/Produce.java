@@ -20,7 +20,7 @@ final class Produce {
 
     private Produce() {}
 
-    static void register(Map<String, Main.Scenario> scenarios) {
+    static void register(Map<String, Program.Scenario> scenarios) {
         for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
             scenarios.put("produce_" + codec, context -> produce(context, codec));
         }

@@ -72,7 +72,7 @@ final class Restarts {
     }
 
     private void produce() {
-        try (var producer = Kit.producer(context, "linger.ms", 2, "reconnect.backoff.ms", 20)) {
+        try (var producer = Kit.producer(context, "enable.idempotence", true, "linger.ms", 2, "reconnect.backoff.ms", 20)) {
             for (int number = 0; !stop.get(); number++) {
                 int mine = number;
                 producer.send(Kit.record(topic, number % PARTITIONS, "" + number), (placed, error) -> {

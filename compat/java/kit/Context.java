@@ -22,7 +22,7 @@ record Context(String scenario, String kind, String bootstrap, String prefix, Bu
 
     /** Have the runner kill, stop or start the broker. */
     void broker(String action) throws IOException {
-        Main.say("broker", action);
+        Program.say("broker", action);
         String[] answer = runner.readLine().split("\t", 2);
         if (answer[0].equals("refused")) {
             throw new Skip(answer[1]);
