@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from compat.brokers import HOST, BrokerProcess, free_port
+from compat.brokers import HOST, PROPERTIES, BrokerProcess, free_port
 from compat.kafka import artifacts, tools
 
 JVM: Final = (
@@ -33,6 +33,7 @@ class Kafka(BrokerProcess):
 
     def __init__(self, directory: Path, properties: Mapping[str, str] | None = None) -> None:
         self._controller_port = free_port()
+        self._node_id = (properties or PROPERTIES).get("node.id", PROPERTIES["node.id"])
         super().__init__(directory, properties)
 
     def own_properties(self) -> dict[str, str]:
@@ -42,7 +43,7 @@ class Kafka(BrokerProcess):
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "controller.quorum.voters": f"1@{controller}",
+            "controller.quorum.voters": f"{self._node_id}@{controller}",
         }
 
     def command(self) -> Sequence[str | Path]:

@@ -1,0 +1,1 @@
+"""What the clients in Rust have in common."""
