@@ -1,7 +1,7 @@
 // What the shared scenarios need of a client, in kafkajs's words.
 import kafkajs from "kafkajs";
+import { BatchReader, grouped } from "../node/batches.js";
 import { eventually } from "../node/harness.js";
-import { Reader } from "../node/reader.js";
 import { CODECS } from "./codecs.js";
 
 const { Kafka, logLevel, Partitioners } = kafkajs;
@@ -18,6 +18,7 @@ export const duplicateHeaders = [
 export const nullHeaders = [];
 // Where there is nothing at or after a time, it answers with the end.
 export const offsetAfterAll = undefined;
+export const tellsCommitErrors = true;
 // It says nothing of records for a partition that is not there.
 export const wrongPartition = "dropped";
 export const heedsLogAppendTime = true;
@@ -174,7 +175,7 @@ export async function reader(context, settings) {
     maxBytes,
     maxBytesPerPartition: maxBytes,
   });
-  const found = new KafkajsReader(inner, topic);
+  const found = new BatchReader(inner, topic);
   inner.on(inner.events.GROUP_JOIN, ({ payload }) =>
     settings.onAssigned?.(payload.memberAssignment[topic] ?? []),
   );
@@ -198,76 +199,3 @@ export async function reader(context, settings) {
   await fetched;
   return found;
 }
-
-class KafkajsReader extends Reader {
-  #inner;
-  #topic;
-
-  constructor(inner, topic) {
-    super();
-    this.#inner = inner;
-    this.#topic = topic;
-  }
-
-  async hand({ batch, resolveOffset, heartbeat, isRunning, isStale }) {
-    const { topic, partition } = batch;
-    for (const message of batch.messages) {
-      if (!isRunning() || isStale()) {
-        return;
-      }
-      const { key, value, headers } = message;
-      const record = {
-        topic,
-        partition,
-        key,
-        value,
-        offset: Number(message.offset),
-        timestamp: Number(message.timestamp),
-        headers: flat(headers),
-      };
-      if (!(await this.offer(record))) {
-        return;
-      }
-      resolveOffset(message.offset);
-      await heartbeat();
-    }
-  }
-
-  seek(partition, offset) {
-    this.#inner.seek({ topic: this.#topic, partition, offset: String(offset) });
-    this.drop();
-  }
-
-  pause(partition) {
-    this.#inner.pause([{ topic: this.#topic, partitions: [partition] }]);
-  }
-
-  resume(partition) {
-    this.#inner.resume([{ topic: this.#topic, partitions: [partition] }]);
-  }
-
-  commit(positions) {
-    return this.#inner.commitOffsets(
-      positions.map((each) => ({ ...each, offset: String(each.offset) })),
-    );
-  }
-
-  async close() {
-    this.refuse();
-    await this.#inner.disconnect();
-  }
-}
-
-/** Pairs as kafkajs wants them: one entry a name, with all its values. */
-function grouped(pairs) {
-  const headers = {};
-  for (const [name, value] of pairs) {
-    headers[name] = name in headers ? [headers[name], value].flat() : value;
-  }
-  return headers;
-}
-
-const flat = (headers) =>
-  Object.entries(headers).flatMap(([name, values]) =>
-    [values].flat().map((value) => [name, value]),
-  );

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from compat.artifact import built, missing_tool, run
@@ -19,13 +20,14 @@ def missing(major: int = 18) -> str | None:
     return None
 
 
-def packages(folder: Path) -> Path:
-    """What a folder's lock file names, installed; nothing of it is run on the way."""
+def packages(folder: Path, finish: Callable[[Path], None] = lambda work: None) -> Path:
+    """What a folder's lock file names, installed; nothing of it is run but what `finish` runs."""
 
     def install(work: Path) -> None:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(folder / name, work)
         run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=work)
+        finish(work)
 
     return built(f"{folder.name}-packages", [folder / "package.json", folder / "package-lock.json"], install)
 

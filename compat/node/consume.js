@@ -204,10 +204,8 @@ async function badPartition(client, context) {
   await reading(client, context, { topic }, async (reader) => {
     const [first] = await reader.take(1);
     equal(first.offset, 0, "the first record");
-    await failure(
-      () => reader.commit([{ topic, partition: 99, offset: 0 }]),
-      "committing",
-    );
+    const commit = () => reader.commit([{ topic, partition: 99, offset: 0 }]);
+    await (client.tellsCommitErrors ? failure(commit, "committing") : commit());
     equal(
       offsets(await reader.take(9)),
       numbers(1, 10),

@@ -12,12 +12,11 @@ export const duplicateHeaders = [
 ];
 export const nullHeaders = [["null", null]];
 export const offsetAfterAll = -1;
+export const tellsCommitErrors = true;
 // A partition that is not there is taken modulo the number of those that are.
 export const wrongPartition = "wrapped";
 // What was being fetched before a rebalance still comes after it.
 export const lingers = 1000;
-// A member that is fenced joins again and fences its double.
-export const yieldsWhenFenced = false;
 // It adds up a record's own time, whatever the batch says.
 export const heedsLogAppendTime = false;
 // Its commits carry no metadata.
