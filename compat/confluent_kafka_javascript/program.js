@@ -7,6 +7,7 @@ import { serve } from "../node/harness.js";
 import { member } from "../node/member.js";
 import { produce } from "../node/produce.js";
 import { restarts } from "../node/restarts.js";
+import { ownSuite } from "../node/suite.js";
 import * as admin from "./admin.js";
 import * as client from "./client.js";
 
@@ -14,8 +15,9 @@ const { version } = createRequire(import.meta.url)(
   "@confluentinc/kafka-javascript/package.json",
 );
 
-if (process.argv[2]) {
-  await member(client, process.argv[2]);
+const [, , word, ...words] = process.argv;
+if (word === "member") {
+  await member(client, words[0]);
 } else {
   await serve(`${version} (librdkafka ${confluent.librdkafkaVersion})`, {
     ...produce(client),
@@ -23,5 +25,6 @@ if (process.argv[2]) {
     ...groups(client),
     ...admin.scenarios,
     ...restarts(client),
+    own_suite: (context) => ownSuite(context, words),
   });
 }

@@ -13,8 +13,9 @@ const { version } = createRequire(import.meta.url)("kafkajs/package.json");
 // kafkajs has no static members and no cooperative assignor.
 const { static_member, cooperative, ...possible } = groups(client);
 
-if (process.argv[2]) {
-  await member(client, process.argv[2]);
+const [, , word, argument] = process.argv;
+if (word === "member") {
+  await member(client, argument);
 } else {
   await serve(version, {
     ...produce(client),

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from compat.artifact import built, missing_tool, run
@@ -20,16 +20,19 @@ def missing(major: int = 18) -> str | None:
     return None
 
 
-def packages(folder: Path, finish: Callable[[Path], None] = lambda work: None) -> Path:
-    """What a folder's lock file names, installed; nothing of it is run but what `finish` runs."""
+def packages(
+    folder: Path, finish: Callable[[Path], None] = lambda work: None, recipe: Sequence[Path] = ()
+) -> Path:
+    """What a folder's lock file names, installed; none of it is run but by `finish`, which `recipe` holds."""
+    locked = [folder / "package.json", folder / "package-lock.json"]
 
     def install(work: Path) -> None:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(folder / name, work)
+        for file in locked:
+            shutil.copy(file, work)
         run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=work)
         finish(work)
 
-    return built(f"{folder.name}-packages", [folder / "package.json", folder / "package-lock.json"], install)
+    return built(f"{folder.name}-packages", [*locked, *recipe], install)
 
 
 def program(folder: Path, installed: Path) -> Path:

@@ -14,7 +14,8 @@ export class Member {
   /** Start one: this very program, with these settings of its reader. */
   constructor(context, settings) {
     const argument = JSON.stringify({ ...context, ...settings });
-    this.#process = spawn(process.execPath, [process.argv[1], argument], {
+    const command = [process.argv[1], "member", argument];
+    this.#process = spawn(process.execPath, command, {
       stdio: ["pipe", "pipe", "inherit"],
     });
     const lines = createInterface({ input: this.#process.stdout });

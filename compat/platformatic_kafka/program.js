@@ -17,8 +17,9 @@ const { version } = JSON.parse(
   ),
 );
 
-if (process.argv[2]) {
-  await member(client, process.argv[2]);
+const [, , word, argument] = process.argv;
+if (word === "member") {
+  await member(client, argument);
 } else {
   await serve(version, {
     ...produce(client),
