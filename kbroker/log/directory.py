@@ -12,7 +12,7 @@ Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -44,6 +44,7 @@ HIGH_WATERMARKS = "replication-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 METADATA_TOPIC = "__cluster_metadata"
 
+_PREPARED_SUFFIX = ".next"
 _DELETE_SUFFIX = "-delete"
 _ASIDE_SUFFIXES = ("-delete", "-future", "-stray")
 _MAX_NAME = 255
@@ -80,9 +81,10 @@ class LogDirectory:
         self._metadata_logs: list[PartitionLog] = []
         self._flush_requests: dict[PartitionLog, None] = {}
         self._discarded: list[tuple[int, str]] = []
-        # Checkpoints by file name: as last written, and waiting to be.
-        self._written: dict[str, bytes] = {}
-        self._writes: dict[str, bytes] = {}
+        # Checkpoints by file name: on disk, waiting to be written, and written but not in place yet.
+        self._written: dict[str, Mapping[TopicPartition, int]] = {}
+        self._writes: dict[str, Mapping[TopicPartition, int]] = {}
+        self._prepared: dict[str, Mapping[TopicPartition, int]] = {}
         self._writebacks: list[tuple[File, int, int]] = []
 
     # --- opening
@@ -124,6 +126,7 @@ class LogDirectory:
         if offsets is None:
             logger.warning("%s/%s is corrupt and is made anew", self.path, name)
             return {}
+        self._written[name] = dict(offsets)
         return offsets
 
     def begin(self) -> None:
@@ -243,9 +246,8 @@ class LogDirectory:
         key = (topic, partition)
         assert key not in self.logs
         self.begin()
-        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
-            checkpoint.pop(key, None)
         try:
+            self._forget_namesake(key)
             self._make_log_directory(f"{topic}-{partition}", topic_id)
             log = self._open_log(key, config, topic_id, is_new=True)
         except OSError as error:
@@ -254,6 +256,21 @@ class LogDirectory:
             raise
         self.logs[key] = log
         return log
+
+    def _forget_namesake(self, key: TopicPartition) -> None:
+        """What checkpoints say of a deleted log of that name must never be taken for the new one's."""
+        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
+            checkpoint.pop(key, None)
+        for name, offsets_now in (
+            (RECOVERY_POINTS, self._recovery_points_now),
+            (HIGH_WATERMARKS, self._high_watermarks_now),
+            (LOG_STARTS, self._log_starts_now),
+        ):
+            for waiting in (self._writes, self._prepared):
+                if key in waiting.get(name, ()):
+                    del waiting[name]
+            if key in self._written.get(name, ()):
+                self._write_offsets(name, offsets_now())
 
     def _make_log_directory(self, name: str, topic_id: bytes) -> None:
         """The directory with its id: not synced here, a lost empty log is made again."""
@@ -292,10 +309,7 @@ class LogDirectory:
     # --- checkpoints
 
     def checkpoint_high_watermarks(self) -> None:
-        """Often, so it is a chore: a lost one costs nothing but a step back for the high watermark."""
-        data = encode_offsets(self._high_watermarks_now())
-        if self._written.get(HIGH_WATERMARKS) != data:
-            self._writes[HIGH_WATERMARKS] = data
+        self._checkpoint(HIGH_WATERMARKS, self._high_watermarks_now())
 
     def checkpoint_recovery_points(self) -> None:
         self._checkpoint(RECOVERY_POINTS, self._recovery_points_now())
@@ -317,21 +331,25 @@ class LogDirectory:
         }
 
     def _checkpoint(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
-        if self.offline_because is not None:
-            return
-        try:
-            self._write_offsets(name, offsets)
-        except OSError as error:
-            if error.errno in REFUSALS:
-                logger.warning("%s/%s could not be written: %s", self.path, name, error)
-            else:
-                self.on_failure(error)
+        """A chore, for an fsync takes its time. A lost one costs a step back, and nothing else."""
+        if self._written.get(name) != offsets:
+            self._writes[name] = offsets
 
     def _write_offsets(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
-        data = encode_offsets(offsets)
-        if self._written.get(name) != data:
-            self._disk.write_atomically(f"{self.path}/{name}", data)
-            self._written[name] = data
+        """Here and now, and instead of what waits to be written."""
+        self._writes.pop(name, None)
+        self._prepared.pop(name, None)
+        if self._written.get(name) != offsets:
+            self._disk.write_atomically(f"{self.path}/{name}", encode_offsets(offsets))
+            self._written[name] = offsets
+
+    def _prepare(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Off the loop: write a checkpoint, to be put in place on the loop if it is still true then."""
+        file = self._disk.open(f"{self.path}/{name}{_PREPARED_SUFFIX}", create=True)
+        file.truncate(0)
+        file.append(encode_offsets(offsets))
+        file.sync()
+        file.close()
 
     # --- what logs ask for (LogOwner), and what the edge takes
 
@@ -360,22 +378,37 @@ class LogDirectory:
     def take_chores(self, now_ms: int) -> list[Callable[[], None]]:
         """Blocking work that is due: checkpoints, removing files, starting writeback.
 
-        Run it off the loop, and let it end before `close`.
+        Run it off the loop, `finish_chores` on the loop behind it, and let both end before `close`.
         """
         chores: list[Callable[[], None]] = [
             partial(file.start_writeback, position, length) for file, position, length in self._writebacks
         ]
         self._writebacks.clear()
-        writes, self._writes = self._writes, {}
-        chores += [
-            partial(self._disk.write_atomically, f"{self.path}/{name}", data) for name, data in writes.items()
-        ]
-        self._written |= writes
+        if self.offline_because is None:
+            self._prepared, self._writes = self._writes, {}
+            chores += [partial(self._prepare, name, offsets) for name, offsets in self._prepared.items()]
         due = [path for at_ms, path in self._discarded if at_ms <= now_ms]
         if due:
             self._discarded = [(at_ms, path) for at_ms, path in self._discarded if at_ms > now_ms]
             chores.append(partial(self._remove, due))
         return chores
+
+    def finish_chores(self, failures: Iterable[OSError]) -> None:
+        """Put checkpoints in place, unless something failed: then they are written another time."""
+        prepared, self._prepared = self._prepared, {}
+        failed = list(failures)
+        try:
+            for name, offsets in () if failed else prepared.items():
+                path = f"{self.path}/{name}"
+                self._disk.rename(path + _PREPARED_SUFFIX, path)
+                self._written[name] = offsets
+        except OSError as error:
+            failed.append(error)
+        for failure in failed:
+            if failure.errno in REFUSALS:
+                logger.warning("%s: a chore has to wait: %s", self.path, failure)
+            else:
+                self.on_failure(failure)
 
     def _remove(self, paths: list[str]) -> None:
         for path in paths:
@@ -404,14 +437,13 @@ class LogDirectory:
 
     def _close_cleanly(self, logs: list[PartitionLog], broker_epoch: int) -> None:
         now_ms = self._environment.clock.wall_ms()
-        unflushed = [log for log in logs if not log.is_flushed]
-        one_by_one = len(unflushed) <= _MAX_SINGLE_FLUSHES
-        if one_by_one:
-            for log in unflushed:
-                log.flush(now_ms)
         for log in logs:
             log.write_closing_state()
-        if not one_by_one:
+        unflushed = [log for log in logs if not log.is_flushed]
+        if len(unflushed) <= _MAX_SINGLE_FLUSHES:
+            for log in unflushed:
+                log.flush(now_ms)
+        else:
             # A flush of its own for each log would take milliseconds each.
             self._disk.sync_all(self.path)
             for log in unflushed:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kbroker.log.checkpoints import encode_epochs
 from kbroker.log.recovery import EPOCHS_FILE
+from kbroker.log.segment import sync_paths
 
 if TYPE_CHECKING:
     from kbroker.environment import Disk, File
@@ -54,14 +55,7 @@ class Flush:
     def work(self) -> None:
         for file in self._files:
             file.sync()
-        for path in self._paths:
-            try:
-                file = self._disk.open(path)
-            except FileNotFoundError:
-                # Deleted since: nothing to keep.
-                continue
-            file.sync()
-            file.close()
+        sync_paths(self._disk, self._paths)
         if self._epochs is not None:
             self._disk.write_atomically(*self._epochs)
         for directory in self._directories:
@@ -82,6 +76,7 @@ class Flushing:
         "_last_flush_ms",
         "_log",
         "_names_changed",
+        "_written",
         "flushed_offset",
     )
 
@@ -98,6 +93,8 @@ class Flushing:
         # What no flush of this process has made durable: names in the directory, the directory itself.
         self._names_changed = names_unsure
         self._is_new = names_unsure
+        # Files of a clean stop that are not durable yet.
+        self._written: list[str] = []
 
     @property
     def is_due(self) -> bool:
@@ -112,7 +109,7 @@ class Flushing:
         """Whether a flush would have nothing to do."""
         log = self._log
         names_durable = log.is_empty or not (self._names_changed or self._is_new)
-        return names_durable and self.flushed_offset == log.log_end_offset
+        return names_durable and not self._written and self.flushed_offset == log.log_end_offset
 
     def is_due_at(self, now_ms: int) -> bool:
         """Whether flush.messages or flush.ms asks for a flush now."""
@@ -131,12 +128,19 @@ class Flushing:
     def on_names_changed(self) -> None:
         self._names_changed = True
 
+    def on_rolled(self, base_offset: int) -> None:
+        """The segment before `base_offset` has its indexes now, so the next flush must still look at it."""
+        self._flushed_at_most(base_offset - 1)
+
     def on_truncation(self, offset: int) -> None:
         """What a flush under way makes durable behind `offset` is no longer in the log."""
+        self._flushed_at_most(offset)
+        self._due_from = None
+
+    def _flushed_at_most(self, offset: int) -> None:
         self.flushed_offset = min(self.flushed_offset, offset)
         if self._current is not None:
             self._current.end_offset = min(self._current.end_offset, offset)
-        self._due_from = None
 
     def begin(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
@@ -147,6 +151,8 @@ class Flushing:
         segments = log.segments.from_floor(self.flushed_offset)
         paths = [path for segment in segments[:-1] for path in segment.index_paths()]
         paths += log.snapshots.paths_behind(self.flushed_offset)
+        paths += self._written
+        self._written.clear()
         directories = [log.directory] if self._names_changed else []
         if self._is_new:
             # Without its name and its topic's id the log would be nobody's.
@@ -178,8 +184,9 @@ class Flushing:
         if unsaved is not None:
             self._disk.write_atomically(*unsaved)
 
-    def save_epochs_unsynced(self) -> None:
-        """As part of a clean stop, which syncs many logs at once."""
+    def on_closing(self, written: Sequence[str]) -> None:
+        """A clean stop has written these files, unsynced, as it does now with the leader epochs."""
+        self._written += written
         unsaved = self._unsaved_epochs()
         if unsaved is not None:
             path, data = unsaved
@@ -188,6 +195,9 @@ class Flushing:
             file.append(data)
             file.close()
             self._disk.rename(f"{path}.tmp", path)
+            self._written.append(path)
+        if self._written:
+            self._names_changed = True
 
     def _on_done(self, flush: Flush, error: BaseException | None) -> None:
         if self._current is flush:
@@ -222,4 +232,5 @@ class Flushing:
         """Somebody has made the whole volume durable."""
         self.flushed_offset = self._log.log_end_offset
         self._names_changed = self._is_new = False
+        self._written.clear()
         self._due_from = None

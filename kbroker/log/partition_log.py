@@ -129,7 +129,8 @@ class PartitionLog(ReadableLog):
             # What recovery checked lies in the page cache, maybe not on the disk.
             min(recovery_point, loaded.log_end_offset),
             environment.clock.wall_ms(),
-            names_unsure=names_unsure,
+            # A clean stop flushes no empty log.
+            names_unsure=names_unsure or self.is_empty,
         )
         self._writeback_from = self.segments.active.size
         # (log end offset, errno) of the refusal last logged: clients retry without end.
@@ -307,6 +308,7 @@ class PartitionLog(ReadableLog):
             return active
         active.seal()
         self.snapshots.write(base_offset, self.producers)
+        self._flushing.on_rolled(base_offset)
         segment = self._make_segment(base_offset, now_ms)
         self.segments.append(segment)
         self._recent.clear()
@@ -364,11 +366,10 @@ class PartitionLog(ReadableLog):
         self._flushing.mark_complete()
 
     def write_closing_state(self) -> None:
-        """Write all that a start would otherwise rebuild. Unsynced: many logs are synced at once."""
-        for segment in self.segments:
-            segment.seal()
-        self.snapshots.write(self.log_end_offset, self.producers)
-        self._flushing.save_epochs_unsynced()
+        """Write all that a start would otherwise rebuild; the flush that follows makes it durable."""
+        written = [path for segment in self.segments if segment.seal() for path in segment.index_paths()]
+        written += self.snapshots.write(self.log_end_offset, self.producers)
+        self._flushing.on_closing(written)
 
     def close(self) -> None:
         """Release the files."""

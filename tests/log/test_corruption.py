@@ -68,6 +68,7 @@ def filled_disk(*, clean: bool) -> tuple[MemoryDisk, int]:
         pump(directory)
     directory.checkpoint_recovery_points()
     directory.checkpoint_high_watermarks()
+    pump(directory)
     if clean:
         directory.close(clean=True)
     disk.kill()
