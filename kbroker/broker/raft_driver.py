@@ -28,8 +28,9 @@ from kbroker.controller.controller import Controller
 from kbroker.controller.result import ControllerResult, too_large
 from kbroker.handlers.context import Pending
 from kbroker.log.config import LogConfig
-from kbroker.log.directory import LogDirectoryError
+from kbroker.log.directory import LogDirectoryError, in_one_sentence
 from kbroker.log.partition_log import AppendOrigin
+from kbroker.log.readable_log import StorageError
 from kbroker.metadata.delta import MetadataDelta
 from kbroker.metadata.features import registered_features
 from kbroker.metadata.image import EMPTY, Endpoint, MetadataImage
@@ -121,6 +122,15 @@ class MetadataLog:
 
         Blocks. LogDirectoryError says why the directory can't be used.
         """
+        with in_one_sentence(self._directory.path):
+            try:
+                self._start(endpoints)
+            except StorageError as error:
+                raise LogDirectoryError(
+                    f"The log directory {self._directory.path} can't be used: {error.message}."
+                ) from error
+
+    def _start(self, endpoints: Mapping[str, Endpoint]) -> None:
         directory, config = self._directory, self._config
         now_ms = self._clock.wall_ms()
         self._log = directory.open_metadata_log(
@@ -209,8 +219,12 @@ class MetadataLog:
         """
         if self._log.offline:
             return
-        self._append(lambda controller, _: controller.stop_own_broker())
-        self._log.flush(self._clock.wall_ms())
+        try:
+            self._append(lambda controller, _: controller.stop_own_broker())
+            self._log.flush(self._clock.wall_ms())
+        except StorageError as error:
+            # The next start registers this broker anew anyway.
+            logger.error("The end of this broker can't be written down: %s", error)
         # Less than the end only if an fsync is still under way on its thread: closing the log waits for none.
         self._carry_out(self._quorum.on_flushed(self._log.flushed_offset))
         self._commit()
@@ -361,6 +375,8 @@ class MetadataLog:
         self._snapshotting = False
         if error is not None:
             logger.error("A snapshot of the cluster metadata could not be written: %s", error)
+            if isinstance(error, OSError):
+                self._directory.on_refusal_or_failure(error)
             return
         config = self._config
         now_ms = self._clock.wall_ms()

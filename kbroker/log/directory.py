@@ -95,7 +95,7 @@ class LogDirectory:
     ) -> "LogDirectory":
         """Take possession of `path`; LogDirectoryError says in one sentence why it can't be."""
         disk = environment.disk
-        with _in_one_sentence(path):
+        with in_one_sentence(path):
             disk.make_directory(path)
             names = disk.list_directory(path)
             meta = identify(environment, path, names, node_id, cluster_id)
@@ -104,12 +104,13 @@ class LogDirectory:
             raise LogDirectoryError(f"The log directory {path} is in use by another broker process.")
         directory = cls(environment, path, meta, unlock)
         directory.is_new = META_PROPERTIES not in names
-        if CLEAN_SHUTDOWN in names:
-            directory.was_clean = True
-            directory.clean_broker_epoch = decode_clean_shutdown(directory._read(CLEAN_SHUTDOWN) or b"")
-        directory._recovery_points = directory._read_offsets(RECOVERY_POINTS)
-        directory._high_watermarks = directory._read_offsets(HIGH_WATERMARKS)
-        directory._log_starts = directory._read_offsets(LOG_STARTS)
+        with in_one_sentence(path):
+            if CLEAN_SHUTDOWN in names:
+                directory.was_clean = True
+                directory.clean_broker_epoch = decode_clean_shutdown(directory._read(CLEAN_SHUTDOWN) or b"")
+            directory._recovery_points = directory._read_offsets(RECOVERY_POINTS)
+            directory._high_watermarks = directory._read_offsets(HIGH_WATERMARKS)
+            directory._log_starts = directory._read_offsets(LOG_STARTS)
         return directory
 
     def _read(self, name: str) -> bytes | None:
@@ -134,7 +135,7 @@ class LogDirectory:
         if self._begun:
             return
         self._begun = True
-        with _in_one_sentence(self.path):
+        with in_one_sentence(self.path):
             if self.is_new:
                 self._disk.write_atomically(f"{self.path}/{META_PROPERTIES}", encode_properties(self._meta))
                 # Its own name too, if it is ours to sync.
@@ -148,7 +149,7 @@ class LogDirectory:
         """The log of the cluster's metadata, made if need be. It is in no checkpoint."""
         self.begin()
         name = f"{METADATA_TOPIC}-0"
-        with _in_one_sentence(self.path):
+        with in_one_sentence(self.path):
             is_new = not self._disk.exists(f"{self.path}/{name}")
             if is_new:
                 self._make_log_directory(name, METADATA_TOPIC_ID)
@@ -177,7 +178,7 @@ class LogDirectory:
             done += scanned
             progress(min(done, total), total)
 
-        with _in_one_sentence(self.path):
+        with in_one_sentence(self.path):
             for key in found:
                 self._load_partition(key, config_for(key[0]), on_scanned)
 
@@ -241,6 +242,13 @@ class LogDirectory:
 
     # --- partitions come and go
 
+    def on_refusal_or_failure(self, error: OSError) -> None:
+        """A full disk only makes what failed wait; after anything else the disk can't be trusted any more."""
+        if error.errno in REFUSALS:
+            logger.warning("%s: something has to wait: %s", self.path, error)
+        else:
+            self.on_failure(error)
+
     def create(self, topic: str, partition: int, topic_id: bytes, config: LogConfig) -> PartitionLog:
         """A new, empty log."""
         key = (topic, partition)
@@ -251,8 +259,7 @@ class LogDirectory:
             self._make_log_directory(f"{topic}-{partition}", topic_id)
             log = self._open_log(key, config, topic_id, is_new=True)
         except OSError as error:
-            if error.errno not in REFUSALS:
-                self.on_failure(error)
+            self.on_refusal_or_failure(error)
             raise
         self.logs[key] = log
         return log
@@ -297,6 +304,7 @@ class LogDirectory:
         self._flush_requests.pop(log, None)
         for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
             checkpoint.pop(key, None)
+        log.give_up_flush()
         log.close()
         return self._rename_aside(f"{log.topic}-{log.partition}", suffix)
 
@@ -405,10 +413,7 @@ class LogDirectory:
         except OSError as error:
             failed.append(error)
         for failure in failed:
-            if failure.errno in REFUSALS:
-                logger.warning("%s: a chore has to wait: %s", self.path, failure)
-            else:
-                self.on_failure(failure)
+            self.on_refusal_or_failure(failure)
 
     def _remove(self, paths: list[str]) -> None:
         for path in paths:
@@ -455,7 +460,7 @@ class LogDirectory:
 
 
 @contextmanager
-def _in_one_sentence(path: str) -> Iterator[None]:
+def in_one_sentence(path: str) -> Iterator[None]:
     """What a person hears when the operating system refuses."""
     try:
         yield

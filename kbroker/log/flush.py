@@ -31,7 +31,7 @@ FlushDone = Callable[["Flush", BaseException | None], None]
 class Flush:
     """Work that makes a log durable up to `end_offset`."""
 
-    __slots__ = ("_directories", "_disk", "_done", "_epochs", "_files", "_paths", "end_offset")
+    __slots__ = ("_directories", "_disk", "_done", "_epochs", "_files", "_paths", "end_offset", "given_up")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Flush:
         done: FlushDone,
     ) -> None:
         self.end_offset = end_offset
+        self.given_up = False
         self._disk = disk
         self._files = files
         # Small files beside the log: opened only to be synced.
@@ -53,10 +54,19 @@ class Flush:
         self._done = done
 
     def work(self) -> None:
+        try:
+            self._make_durable()
+        except FileNotFoundError:
+            # Deleted since, or set aside: nothing to keep.
+            if not self.given_up:
+                raise
+
+    def _make_durable(self) -> None:
         for file in self._files:
             file.sync()
         sync_paths(self._disk, self._paths)
-        if self._epochs is not None:
+        # In the directory there may be another log of that name by now.
+        if self._epochs is not None and not self.given_up:
             self._disk.write_atomically(*self._epochs)
         for directory in self._directories:
             self._disk.sync_directory(directory)
@@ -141,6 +151,11 @@ class Flushing:
         self.flushed_offset = min(self.flushed_offset, offset)
         if self._current is not None:
             self._current.end_offset = min(self._current.end_offset, offset)
+
+    def give_up(self) -> None:
+        """The log is being deleted."""
+        if self._current is not None:
+            self._current.given_up = True
 
     def begin(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""

@@ -17,7 +17,7 @@ from kbroker.environment import Environment
 from kbroker.log.config import LogConfig
 from kbroker.log.flush import Flush, Flushing
 from kbroker.log.owner import LogOwner
-from kbroker.log.readable_log import ReadableLog, storage_error
+from kbroker.log.readable_log import ReadableLog, StorageError
 from kbroker.log.recovery import (
     DELETED_SUFFIX,
     LoadedLog,
@@ -354,7 +354,11 @@ class PartitionLog(ReadableLog):
         try:
             self._flushing.flush_now(now_ms)
         except OSError as error:
-            raise storage_error(str(error)) from error
+            raise StorageError(str(error)) from error
+
+    def give_up_flush(self) -> None:
+        """The log is being deleted: what a flush under way does not find any more is no failure."""
+        self._flushing.give_up()
 
     @property
     def is_flushed(self) -> bool:
@@ -391,7 +395,7 @@ class PartitionLog(ReadableLog):
         else:
             if error.errno not in REFUSALS:
                 self.fail(error)
-        return storage_error(str(error))
+        return StorageError(str(error))
 
     def fail(self, error: OSError) -> None:
         """The disk can't be trusted any more."""
@@ -425,9 +429,13 @@ class PartitionLog(ReadableLog):
         )
         if count == 0:
             return 0
-        try:
-            if count == len(self.segments):
+        if count == len(self.segments):
+            try:
                 self._roll(self.log_end_offset, now_ms)
+            except OSError as error:
+                self._write_failed(error)
+                return 0
+        try:
             self._discard(self.segments.remove_first(count), now_ms)
         except OSError as error:
             self.fail(error)

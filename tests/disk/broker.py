@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from kbroker.broker.connection import Connection
 from kbroker.broker.housekeeping import Housekeeping
+from kbroker.protocol import errors
 from kbroker.protocol.generated import create_topics_request as create_topics
 from kbroker.protocol.generated import delete_records_request as delete_records
 from kbroker.protocol.generated import fetch_request as fetch
@@ -76,7 +77,11 @@ class DiskBroker(WireWorld):
         body = b"".join(bytes(part) for part in out)  # type: ignore[arg-type]
         connection = self._connection or self.connect()
         self.send(connection, frame(request.API_KEY, version, body, _CORRELATION_ID))
-        answers = drain(connection)
+        try:
+            answers = drain(connection)
+        except OSError:
+            # What was to be sent can't be read: a driver ends the connection.
+            answers = []
         # One that waits would hold up all that follow.
         self._connection = connection if answers else None
         if not answers:
@@ -113,6 +118,8 @@ class DiskBroker(WireWorld):
             topics=[fetch.FetchTopic(topic, partitions=[wanted])],
         )
         response = self.ask(request, 12)
+        if response is None:
+            return Read(errors.KAFKA_STORAGE_ERROR, [], -1, -1)
         assert response.error_code == 0
         [answer] = response.responses[0].partitions
         records = [
