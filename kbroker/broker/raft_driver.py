@@ -79,6 +79,8 @@ QUORUM_STATE = "quorum-state"
 # Readers of Apache Kafka take batches up to this size.
 _MAX_BATCH_BYTES = 8 << 20
 _STALE_CHECK_INTERVAL_MS = 1_000
+# After a flush for which there was no descriptor or no room.
+_RETRY_MS = 1_000
 
 
 class _Uncommitted(NamedTuple):
@@ -281,9 +283,11 @@ class MetadataLog:
             # made, nor that it was not: only the next start will know.
             logger.critical("The cluster metadata can't be made durable: %s", error)
             return
-        self._carry_out(self._quorum.on_flushed(flush.end_offset))
+        self._carry_out(self._quorum.on_flushed(self._log.flushed_offset))
         self._commit()
-        if self._uncommitted:
+        if flush.refused is not None:
+            self._waiting.call_later(_RETRY_MS, self._flush)
+        elif self._uncommitted:
             self._flush()
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:

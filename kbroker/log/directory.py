@@ -28,10 +28,10 @@ from kbroker.log.checkpoints import (
     encode_properties,
 )
 from kbroker.log.config import LogConfig
-from kbroker.log.flush import PARTITION_METADATA
+from kbroker.log.flush import PARTITION_METADATA, REFUSALS
 from kbroker.log.identity import LOCK, META_PROPERTIES, identify
 from kbroker.log.identity import LogDirectoryError as LogDirectoryError
-from kbroker.log.partition_log import REFUSALS, PartitionLog
+from kbroker.log.partition_log import PartitionLog
 from kbroker.log.recovery import LogLoader
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import METADATA_TOPIC_ID

@@ -7,11 +7,14 @@
 So that many logs share one trip off the loop. While a flush that
 `flush.messages` asks for is due, the high watermark may not pass what is
 flushed. A failed fsync is never retried: the kernel may have dropped the
-pages and would then report success.
+pages and would then report success. What is refused before it comes to that
+(no descriptor, no room for the leader epochs) is tried again later.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,7 +26,12 @@ if TYPE_CHECKING:
     from kbroker.environment import Disk, File
     from kbroker.log.partition_log import PartitionLog
 
+logger = logging.getLogger(__name__)
+
 PARTITION_METADATA = "partition.metadata"
+# Errors that pass: nothing is wrong with the disk.
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, *_NO_DESCRIPTORS)
 
 FlushDone = Callable[["Flush", BaseException | None], None]
 
@@ -31,7 +39,17 @@ FlushDone = Callable[["Flush", BaseException | None], None]
 class Flush:
     """Work that makes a log durable up to `end_offset`."""
 
-    __slots__ = ("_directories", "_disk", "_done", "_epochs", "_files", "_paths", "end_offset", "given_up")
+    __slots__ = (
+        "_directories",
+        "_disk",
+        "_done",
+        "_epochs",
+        "_files",
+        "end_offset",
+        "given_up",
+        "paths",
+        "refused",
+    )
 
     def __init__(
         self,
@@ -45,10 +63,11 @@ class Flush:
     ) -> None:
         self.end_offset = end_offset
         self.given_up = False
+        self.refused: OSError | None = None
         self._disk = disk
         self._files = files
         # Small files beside the log: opened only to be synced.
-        self._paths = paths
+        self.paths = paths
         self._directories = directories
         self._epochs = epochs
         self._done = done
@@ -60,14 +79,24 @@ class Flush:
             # Deleted since, or set aside: nothing to keep.
             if not self.given_up:
                 raise
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTORS:
+                raise
+            self.refused = error
 
     def _make_durable(self) -> None:
         for file in self._files:
             file.sync()
-        sync_paths(self._disk, self._paths)
+        sync_paths(self._disk, self.paths)
         # In the directory there may be another log of that name by now.
         if self._epochs is not None and not self.given_up:
-            self._disk.write_atomically(*self._epochs)
+            try:
+                self._disk.write_atomically(*self._epochs)
+            except OSError as error:
+                if error.errno not in REFUSALS:
+                    raise
+                self.refused = error
+                return
         for directory in self._directories:
             self._disk.sync_directory(directory)
 
@@ -222,6 +251,9 @@ class Flushing:
                 raise error
             self._log.fail(error)
             return
+        if flush.refused is not None:
+            self._try_again_later(flush, flush.refused)
+            return
         self.flushed_offset = max(self.flushed_offset, flush.end_offset)
         if self._due_from is not None:
             if self._log.log_end_offset - self.flushed_offset >= self._log.config.flush_messages:
@@ -229,6 +261,13 @@ class Flushing:
                 self._log.request_flush()
             else:
                 self._due_from = None
+
+    def _try_again_later(self, flush: Flush, error: OSError) -> None:
+        """Nothing more is known to be durable, and nothing is lost: housekeeping brings the next try."""
+        logger.warning("%s: a flush has to wait: %s", self._log.directory, error)
+        self._written += flush.paths
+        self._names_changed = self._is_new = True
+        self._log.leader_epochs.saved = ()
 
     def flush_now(self, now_ms: int) -> None:
         """Here, inline; OSError if it fails. One that is under way elsewhere changes nothing."""
@@ -242,6 +281,8 @@ class Flushing:
             flush.done(error)
             raise
         flush.done(None)
+        if flush.refused is not None:
+            raise flush.refused
 
     def mark_complete(self) -> None:
         """Somebody has made the whole volume durable."""

@@ -9,13 +9,12 @@ checked, written, noted; if the write fails, nothing has changed. Kafka:
 `UnifiedLog`, `LocalLog`.
 """
 
-import errno
 import logging
 from enum import Enum
 
 from kbroker.environment import Environment
 from kbroker.log.config import LogConfig
-from kbroker.log.flush import Flush, Flushing
+from kbroker.log.flush import REFUSALS, Flush, Flushing
 from kbroker.log.owner import LogOwner
 from kbroker.log.readable_log import ReadableLog, StorageError
 from kbroker.log.recovery import (
@@ -49,8 +48,6 @@ logger = logging.getLogger(__name__)
 _RECENT_APPENDS = 32
 # How much is written before the kernel is asked to start writing it out.
 _WRITEBACK_BYTES = 16 * 1024 * 1024
-# Errors that pass: nothing is wrong with the disk.
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 
 
 class AppendOrigin(Enum):
@@ -346,7 +343,13 @@ class PartitionLog(ReadableLog):
 
     def begin_flush(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
-        return self._flushing.begin(now_ms)
+        try:
+            return self._flushing.begin(now_ms)
+        except OSError as error:
+            # A file that is to be synced can't be opened now.
+            if error.errno not in REFUSALS:
+                self.fail(error)
+            return None
 
     def flush(self, now_ms: int) -> None:
         """Flush here and now; for where nothing else runs. KafkaError(56) if it fails."""

@@ -126,6 +126,7 @@ class FaultyLife:
     def check_going_on(self) -> None:
         """A refusal passes; a failed fsync ends the directory; in between the broker may choose."""
         assert self.broker is not None
+        self.broker.pass_time(2_000)
         offline = self.broker.directory.offline_because is not None
         if self.failed is not None and self.failed == ("sync", "/"):
             # Not ours to sync; it may fail.
@@ -133,7 +134,7 @@ class FaultyLife:
         elif self.is_refusal:
             assert not offline
             if TOPIC in self.broker.topics:
-                self._create("at last", 1)
+                self._create("at-last", 1)
                 assert self.broker.create_topic("space", 1, {}) == errors.NONE
                 assert self.broker.new_producer() is not None
         elif self._code == errno.EIO and self.failed is not None and self.failed[0] == "sync":

@@ -31,13 +31,12 @@ import pytest
 
 from kbroker.broker.coordinator_driver import CoordinatorDriver
 from kbroker.handlers import list_offsets
-from kbroker.log import partition_log
 from kbroker.log.flush import Flushing
 from kbroker.log.partition_log import AppendInfo, PartitionLog
 from kbroker.log.producer_state import ProducerStates
 from kbroker.log.recovery import LogLoader
 from kbroker.protocol.errors import KAFKA_STORAGE_ERROR, KafkaError
-from kbroker.records.batch import iterate_batches
+from kbroker.records.batch import iterate_batches, set_offset_and_leader_epoch
 from kbroker.replication.partition import Partition
 from tests.disk import broker as client
 from tests.disk.workload import TOPIC, Workload
@@ -103,21 +102,20 @@ def fence_no_epoch(patch: Patch) -> None:
 
 
 def give_an_offset_twice(patch: Patch) -> None:
-    numbers, put = count(), partition_log.set_offset_and_leader_epoch
+    numbers, put = count(), set_offset_and_leader_epoch
 
     def broken(records: memoryview, offset: int, leader_epoch: int) -> None:
         is_ours = b" of p" in bytes(records)
         put(records, max(offset - (is_ours and next(numbers) % 7 == 6), 0), leader_epoch)
 
-    patch.setattr(partition_log, "set_offset_and_leader_epoch", broken)
+    patch.setattr("kbroker.log.partition_log.set_offset_and_leader_epoch", broken)
 
 
 def show_uncommitted(patch: Patch) -> None:
     read = Partition.read
-    limit = PartitionLog.log_end_offset
 
     def broken(partition: Partition, offset: int, upper: int, max_bytes: int, at_least_one: bool) -> Any:
-        return read(partition, offset, limit.__get__(partition.log), max_bytes, at_least_one)
+        return read(partition, offset, partition.log.log_end_offset, max_bytes, at_least_one)
 
     patch.setattr(Partition, "read", broken)
 
@@ -161,7 +159,7 @@ def cut_too_much(patch: Patch) -> None:
 
     def broken(loader: LogLoader) -> Any:
         segments, end = load(loader)
-        if not loader._clean and TOPIC == recovery_topic(loader) and segments.active.size:
+        if not loader._clean and recovery_topic(loader) == TOPIC and segments.active.size:
             segments.active.truncate(end - 1)
             end = segments.active.next_offset()
         return segments, end
