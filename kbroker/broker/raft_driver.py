@@ -32,7 +32,7 @@ from kbroker.log.directory import LogDirectoryError, in_one_sentence
 from kbroker.log.partition_log import AppendOrigin
 from kbroker.log.readable_log import StorageError
 from kbroker.metadata.delta import MetadataDelta
-from kbroker.metadata.features import registered_features
+from kbroker.metadata.features import METADATA_VERSION, registered_features
 from kbroker.metadata.image import EMPTY, Endpoint, MetadataImage
 from kbroker.metadata.records import encode_record, message_bytes
 from kbroker.metadata.snapshot import Control
@@ -153,7 +153,13 @@ class MetadataLog:
         self._lead(voters_in_log=loaded.voters_in_log)
         loaded.replay.skip(self._log.log_end_offset - 1, self._quorum.epoch)
         self._controller = Controller(local.id, directory.cluster_id, config, self._random, loaded.replay)
-        bootstrap = load_bootstrap(self._disk, directory.path, is_new=directory.is_new, now_ms=now_ms)
+        bootstrap = load_bootstrap(
+            self._disk,
+            directory.path,
+            is_new=directory.is_new,
+            has_records=METADATA_VERSION in self._controller.image.features,
+            now_ms=now_ms,
+        )
         self._append(lambda controller, _: controller.activate(bootstrap))
         self._register(endpoints, local)
         self._log.flush(now_ms)

@@ -50,44 +50,21 @@ class Read(NamedTuple):
     high_watermark: int
 
 
-class DiskBroker(WireWorld):
-    """Broker 1 with the topic of committed offsets, and housekeeping."""
+class Client:
+    """Requests as calls; how they get to a broker is for others to say."""
 
-    def __init__(
-        self,
-        disk: DeferringDisk,
-        clock: FakeClock,
-        settings: Mapping[str, str] | None = None,
-        seed: object = 0,
-        topics: Sequence[str] = (OFFSETS_TOPIC,),
-    ) -> None:
-        super().__init__(seed, settings, disk=disk, clock=clock, topics=topics)
-        self._connection: Connection | None = None
-        self.housekeeping = Housekeeping(self.services, self.network, self.directory)
-        self.housekeeping.start()
-
-    def pass_time(self, duration_ms: int) -> None:
-        self.disk.now_ms = self.clock.now_ms + duration_ms
-        super().pass_time(duration_ms)
+    def exchange(self, request: bytes) -> bytes | None:
+        """One request, one answer without its length; None where none comes."""
+        raise NotImplementedError
 
     def ask(self, request: Any, version: int) -> Any:
         """The answer, or None where none comes by itself."""
         out: list[Part] = []
         request.write(out, version)
         body = b"".join(bytes(part) for part in out)  # type: ignore[arg-type]
-        connection = self._connection or self.connect()
-        self.send(connection, frame(request.API_KEY, version, body, _CORRELATION_ID))
-        try:
-            answers = drain(connection)
-        except OSError:
-            # What was to be sent can't be read: a driver ends the connection.
-            answers = []
-        # One that waits would hold up all that follow.
-        self._connection = connection if answers else None
-        if not answers:
-            assert connection.close_reason is None, connection.close_reason
+        answer = self.exchange(frame(request.API_KEY, version, body, _CORRELATION_ID))
+        if answer is None:
             return None
-        [answer] = answers
         header: list[Part] = []
         write_response_header(header, request.API_KEY, version, _CORRELATION_ID)
         at = sum(map(len, header))
@@ -169,12 +146,6 @@ class DiskBroker(WireWorld):
         response = self.ask(DeleteTopicsRequest(topic_names=[name], timeout_ms=30_000), 5)
         return None if response is None else int(response.responses[0].error_code)
 
-    @property
-    def topics(self) -> dict[str, bytes]:
-        """Name → id, without the broker's own."""
-        image = self.services.metadata.image
-        return {name: topic.id for name, topic in image.topics.items() if not name.startswith("__")}
-
     # --- committed offsets
 
     def commit(self, topic: str, partition: int, offset: int) -> int | None:
@@ -197,6 +168,49 @@ class DiskBroker(WireWorld):
             return Answer(answer.error_code, -1)
         [found] = answer.topics[0].partitions
         return Answer(found.error_code, found.committed_offset)
+
+
+class DiskBroker(WireWorld, Client):
+    """Broker 1 with the topic of committed offsets, and housekeeping."""
+
+    def __init__(
+        self,
+        disk: DeferringDisk,
+        clock: FakeClock,
+        settings: Mapping[str, str] | None = None,
+        seed: object = 0,
+        topics: Sequence[str] = (OFFSETS_TOPIC,),
+    ) -> None:
+        super().__init__(seed, settings, disk=disk, clock=clock, topics=topics)
+        self._connection: Connection | None = None
+        self.housekeeping = Housekeeping(self.services, self.network, self.directory)
+        self.housekeeping.start()
+
+    def pass_time(self, duration_ms: int) -> None:
+        self.disk.now_ms = self.clock.now_ms + duration_ms
+        super().pass_time(duration_ms)
+
+    def exchange(self, request: bytes) -> bytes | None:
+        connection = self._connection or self.connect()
+        self.send(connection, request)
+        try:
+            answers = drain(connection)
+        except OSError:
+            # What was to be sent can't be read: a driver ends the connection.
+            answers = []
+        # One that waits would hold up all that follow.
+        self._connection = connection if answers else None
+        if not answers:
+            assert connection.close_reason is None, connection.close_reason
+            return None
+        [answer] = answers
+        return answer
+
+    @property
+    def topics(self) -> dict[str, bytes]:
+        """Name → id, without the broker's own."""
+        image = self.services.metadata.image
+        return {name: topic.id for name, topic in image.topics.items() if not name.startswith("__")}
 
 
 def records_of(batch: memoryview) -> list[tuple[int, bytes, int]]:
