@@ -213,6 +213,18 @@ class DiskBroker(WireWorld, Client):
         return {name: topic.id for name, topic in image.topics.items() if not name.startswith("__")}
 
 
+class HeldBroker(DiskBroker):
+    """While `held`, no work off the loop comes to an end."""
+
+    held = False
+
+    def finish_turn(self) -> None:
+        if self.held:
+            self._turn.finish()
+        else:
+            super().finish_turn()
+
+
 def records_of(batch: memoryview) -> list[tuple[int, bytes, int]]:
     """Offset, value and timestamp of each record of a batch that must be sound."""
     assert batch_crc_ok(batch)

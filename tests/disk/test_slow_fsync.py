@@ -7,21 +7,9 @@ import pytest
 from kbroker.protocol import errors
 from kbroker.records.batch import build_batch
 from kbroker.records.record import Record
-from tests.disk.broker import DiskBroker
+from tests.disk.broker import HeldBroker
 from tests.disk.script import SETTINGS
 from tests.handlers.support import DeferringDisk, FakeClock
-
-
-class HeldBroker(DiskBroker):
-    """While `held`, no work off the loop comes to an end."""
-
-    held = False
-
-    def finish_turn(self) -> None:
-        if self.held:
-            self._turn.finish()
-        else:
-            super().finish_turn()
 
 
 def one(value: bytes) -> bytes:

@@ -15,9 +15,8 @@ from random import Random
 from kbroker.protocol import errors
 from kbroker.records.batch import build_batch
 from kbroker.records.record import Record
-from tests.disk.broker import EARLIEST, LATEST
+from tests.disk.broker import EARLIEST, LATEST, HeldBroker
 from tests.disk.script import SETTINGS
-from tests.disk.test_slow_fsync import HeldBroker
 from tests.end_to_end.checker import Commit, History, Outcome, Poll, Send
 from tests.handlers.support import DeferringDisk, FakeClock
 
