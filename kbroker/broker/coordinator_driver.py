@@ -239,8 +239,9 @@ class CoordinatorDriver(Generic[S]):
             response = operation(shard.machine)
         except KafkaError as error:
             return on_error(error.code)
-        if shard.last_offset < 0 or self._outcome(shard, shard.last_offset) is not None:
-            return response
+        outcome = errors.NONE if shard.last_offset < 0 else self._outcome(shard, shard.last_offset)
+        if outcome is not None:
+            return on_error(_append_error(outcome)) if outcome else response
         committed = self._when_committed(shard, shard.last_offset)
         return committed.then(lambda code: on_error(_append_error(code)) if code else response)
 

@@ -116,14 +116,20 @@ class Housekeeping:
         if not chores:
             return
 
+        failures: list[OSError] = []
+
         def work() -> None:
             for chore in chores:
-                chore()
+                try:
+                    chore()
+                except OSError as error:
+                    failures.append(error)
 
         def done(error: BaseException | None) -> None:
             self._chores_under_way = False
             if error is not None:
-                log.warning("A file could not be removed: %s", error)
+                raise error
+            self._directory.finish_chores(failures)
 
         self._chores_under_way = True
         self._services.environment.disk.offload(work, done)

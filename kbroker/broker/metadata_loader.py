@@ -7,6 +7,7 @@ replay; one image is made at the end. Kafka: `MetadataLoader`,
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from kbroker.broker.metadata_snapshots import MetadataSnapshots
@@ -27,6 +28,9 @@ from kbroker.records.record import Record, walk_records
 if TYPE_CHECKING:
     from kbroker.environment import Disk
     from kbroker.log.partition_log import PartitionLog
+
+
+logger = logging.getLogger(__name__)
 
 
 class LoadedMetadata:
@@ -109,7 +113,9 @@ def _replay_control(loaded: LoadedMetadata, control_type: int, value: bytes) -> 
         loaded.voters_in_log = True
 
 
-def load_bootstrap(disk: Disk, directory: str, *, is_new: bool, now_ms: int) -> list[ApiMessageAndVersion]:
+def load_bootstrap(
+    disk: Disk, directory: str, *, is_new: bool, has_records: bool, now_ms: int
+) -> list[ApiMessageAndVersion]:
     """The first records of a cluster that has none: the formatting tool's, else our own."""
     path = f"{directory}/{BOOTSTRAP_FILE}"
     if is_new:
@@ -121,4 +127,7 @@ def load_bootstrap(disk: Disk, directory: str, *, is_new: bool, now_ms: int) -> 
     except FileNotFoundError:
         return bootstrap_records()
     except CorruptSnapshot as error:
+        if has_records:
+            logger.warning("%s can't be read, and is not needed any more: %s", path, error)
+            return bootstrap_records()
         raise LogDirectoryError(f"{path} can't be read: {error}.") from error

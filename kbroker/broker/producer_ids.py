@@ -8,6 +8,7 @@ Kafka: `RPCProducerIdManager`.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kbroker.controller.producer_ids import BLOCK_SIZE
@@ -49,7 +50,9 @@ class BlockProducerIds:
         else:
             self._blocks.popleft()
         if sum(map(len, self._blocks)) < _PREFETCH_BELOW:
-            self._request()
+            # Whoever takes the last one will be told if there is none.
+            with suppress(KafkaError):
+                self._request()
         return block[0]
 
     def _request(self) -> None:
@@ -62,7 +65,8 @@ class BlockProducerIds:
                 lambda controller, now_ms: controller.allocate_producer_ids(request, now_ms)
             )
         except KafkaError:
-            # The metadata's disk is gone, and with it the broker.
+            # No disk left, for now or for good: whoever comes next asks again.
+            self._requested = False
             self._waiting.clear()
             raise
         answer.on_done(self._on_block)

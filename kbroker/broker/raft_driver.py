@@ -28,10 +28,11 @@ from kbroker.controller.controller import Controller
 from kbroker.controller.result import ControllerResult, too_large
 from kbroker.handlers.context import Pending
 from kbroker.log.config import LogConfig
-from kbroker.log.directory import LogDirectoryError
+from kbroker.log.directory import LogDirectoryError, in_one_sentence
 from kbroker.log.partition_log import AppendOrigin
+from kbroker.log.readable_log import StorageError
 from kbroker.metadata.delta import MetadataDelta
-from kbroker.metadata.features import registered_features
+from kbroker.metadata.features import METADATA_VERSION, registered_features
 from kbroker.metadata.image import EMPTY, Endpoint, MetadataImage
 from kbroker.metadata.records import encode_record, message_bytes
 from kbroker.metadata.snapshot import Control
@@ -78,6 +79,8 @@ QUORUM_STATE = "quorum-state"
 # Readers of Apache Kafka take batches up to this size.
 _MAX_BATCH_BYTES = 8 << 20
 _STALE_CHECK_INTERVAL_MS = 1_000
+# After a flush for which there was no descriptor or no room.
+_RETRY_MS = 1_000
 
 
 class _Uncommitted(NamedTuple):
@@ -121,6 +124,15 @@ class MetadataLog:
 
         Blocks. LogDirectoryError says why the directory can't be used.
         """
+        with in_one_sentence(self._directory.path):
+            try:
+                self._start(endpoints)
+            except StorageError as error:
+                raise LogDirectoryError(
+                    f"The log directory {self._directory.path} can't be used: {error.message}."
+                ) from error
+
+    def _start(self, endpoints: Mapping[str, Endpoint]) -> None:
         directory, config = self._directory, self._config
         now_ms = self._clock.wall_ms()
         self._log = directory.open_metadata_log(
@@ -141,7 +153,13 @@ class MetadataLog:
         self._lead(voters_in_log=loaded.voters_in_log)
         loaded.replay.skip(self._log.log_end_offset - 1, self._quorum.epoch)
         self._controller = Controller(local.id, directory.cluster_id, config, self._random, loaded.replay)
-        bootstrap = load_bootstrap(self._disk, directory.path, is_new=directory.is_new, now_ms=now_ms)
+        bootstrap = load_bootstrap(
+            self._disk,
+            directory.path,
+            is_new=directory.is_new,
+            has_records=METADATA_VERSION in self._controller.image.features,
+            now_ms=now_ms,
+        )
         self._append(lambda controller, _: controller.activate(bootstrap))
         self._register(endpoints, local)
         self._log.flush(now_ms)
@@ -209,8 +227,12 @@ class MetadataLog:
         """
         if self._log.offline:
             return
-        self._append(lambda controller, _: controller.stop_own_broker())
-        self._log.flush(self._clock.wall_ms())
+        try:
+            self._append(lambda controller, _: controller.stop_own_broker())
+            self._log.flush(self._clock.wall_ms())
+        except StorageError as error:
+            # The next start registers this broker anew anyway.
+            logger.error("The end of this broker can't be written down: %s", error)
         # Less than the end only if an fsync is still under way on its thread: closing the log waits for none.
         self._carry_out(self._quorum.on_flushed(self._log.flushed_offset))
         self._commit()
@@ -267,9 +289,11 @@ class MetadataLog:
             # made, nor that it was not: only the next start will know.
             logger.critical("The cluster metadata can't be made durable: %s", error)
             return
-        self._carry_out(self._quorum.on_flushed(flush.end_offset))
+        self._carry_out(self._quorum.on_flushed(self._log.flushed_offset))
         self._commit()
-        if self._uncommitted:
+        if flush.refused is not None:
+            self._waiting.call_later(_RETRY_MS, self._flush)
+        elif self._uncommitted:
             self._flush()
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
@@ -361,6 +385,8 @@ class MetadataLog:
         self._snapshotting = False
         if error is not None:
             logger.error("A snapshot of the cluster metadata could not be written: %s", error)
+            if isinstance(error, OSError):
+                self._directory.on_refusal_or_failure(error)
             return
         config = self._config
         now_ms = self._clock.wall_ms()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kbroker.handlers.context import Pending
 from kbroker.handlers.produce import TRANSACTIONS_UNSUPPORTED
 from kbroker.protocol import errors
+from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.init_producer_id_response import InitProducerIdResponse
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def handle(
         return _refused(errors.INVALID_REQUEST)
     if request.transactional_id is not None:
         return _refused(TRANSACTIONS_UNSUPPORTED)
-    producer_id = context.services.producer_ids.next()
+    try:
+        producer_id = context.services.producer_ids.next()
+    except KafkaError:
+        # No disk for another block: clients take this for a reason to try again.
+        return _refused(errors.COORDINATOR_LOAD_IN_PROGRESS)
     return producer_id.then(_granted) if isinstance(producer_id, Pending) else _granted(producer_id)
 
 

@@ -77,9 +77,12 @@ def handler(api_key: int) -> Handle:
 
 
 def preload() -> None:
-    """Import the modules of the hot path now, so that no client waits for it."""
+    """Import the modules of the hot path now: no client waits for it, or finds no descriptor left for it."""
+    from kbroker.protocol.messages import request_class
+
     for api_key in _HOT:
         handler(api_key)
+        request_class(api_key)
 
 
 def unsupported_api_versions() -> Response:

@@ -12,7 +12,7 @@ Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -28,10 +28,10 @@ from kbroker.log.checkpoints import (
     encode_properties,
 )
 from kbroker.log.config import LogConfig
-from kbroker.log.flush import PARTITION_METADATA
+from kbroker.log.flush import PARTITION_METADATA, REFUSALS
 from kbroker.log.identity import LOCK, META_PROPERTIES, identify
 from kbroker.log.identity import LogDirectoryError as LogDirectoryError
-from kbroker.log.partition_log import REFUSALS, PartitionLog
+from kbroker.log.partition_log import PartitionLog
 from kbroker.log.recovery import LogLoader
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import METADATA_TOPIC_ID
@@ -44,6 +44,7 @@ HIGH_WATERMARKS = "replication-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 METADATA_TOPIC = "__cluster_metadata"
 
+_PREPARED_SUFFIX = ".next"
 _DELETE_SUFFIX = "-delete"
 _ASIDE_SUFFIXES = ("-delete", "-future", "-stray")
 _MAX_NAME = 255
@@ -80,9 +81,10 @@ class LogDirectory:
         self._metadata_logs: list[PartitionLog] = []
         self._flush_requests: dict[PartitionLog, None] = {}
         self._discarded: list[tuple[int, str]] = []
-        # Checkpoints by file name: as last written, and waiting to be.
-        self._written: dict[str, bytes] = {}
-        self._writes: dict[str, bytes] = {}
+        # Checkpoints by file name: on disk, waiting to be written, and written but not in place yet.
+        self._written: dict[str, Mapping[TopicPartition, int]] = {}
+        self._writes: dict[str, Mapping[TopicPartition, int]] = {}
+        self._prepared: dict[str, Mapping[TopicPartition, int]] = {}
         self._writebacks: list[tuple[File, int, int]] = []
 
     # --- opening
@@ -93,7 +95,7 @@ class LogDirectory:
     ) -> "LogDirectory":
         """Take possession of `path`; LogDirectoryError says in one sentence why it can't be."""
         disk = environment.disk
-        with _in_one_sentence(path):
+        with in_one_sentence(path):
             disk.make_directory(path)
             names = disk.list_directory(path)
             meta = identify(environment, path, names, node_id, cluster_id)
@@ -102,12 +104,13 @@ class LogDirectory:
             raise LogDirectoryError(f"The log directory {path} is in use by another broker process.")
         directory = cls(environment, path, meta, unlock)
         directory.is_new = META_PROPERTIES not in names
-        if CLEAN_SHUTDOWN in names:
-            directory.was_clean = True
-            directory.clean_broker_epoch = decode_clean_shutdown(directory._read(CLEAN_SHUTDOWN) or b"")
-        directory._recovery_points = directory._read_offsets(RECOVERY_POINTS)
-        directory._high_watermarks = directory._read_offsets(HIGH_WATERMARKS)
-        directory._log_starts = directory._read_offsets(LOG_STARTS)
+        with in_one_sentence(path):
+            if CLEAN_SHUTDOWN in names:
+                directory.was_clean = True
+                directory.clean_broker_epoch = decode_clean_shutdown(directory._read(CLEAN_SHUTDOWN) or b"")
+            directory._recovery_points = directory._read_offsets(RECOVERY_POINTS)
+            directory._high_watermarks = directory._read_offsets(HIGH_WATERMARKS)
+            directory._log_starts = directory._read_offsets(LOG_STARTS)
         return directory
 
     def _read(self, name: str) -> bytes | None:
@@ -124,6 +127,7 @@ class LogDirectory:
         if offsets is None:
             logger.warning("%s/%s is corrupt and is made anew", self.path, name)
             return {}
+        self._written[name] = dict(offsets)
         return offsets
 
     def begin(self) -> None:
@@ -131,7 +135,7 @@ class LogDirectory:
         if self._begun:
             return
         self._begun = True
-        with _in_one_sentence(self.path):
+        with in_one_sentence(self.path):
             if self.is_new:
                 self._disk.write_atomically(f"{self.path}/{META_PROPERTIES}", encode_properties(self._meta))
                 # Its own name too, if it is ours to sync.
@@ -145,7 +149,7 @@ class LogDirectory:
         """The log of the cluster's metadata, made if need be. It is in no checkpoint."""
         self.begin()
         name = f"{METADATA_TOPIC}-0"
-        with _in_one_sentence(self.path):
+        with in_one_sentence(self.path):
             is_new = not self._disk.exists(f"{self.path}/{name}")
             if is_new:
                 self._make_log_directory(name, METADATA_TOPIC_ID)
@@ -174,7 +178,7 @@ class LogDirectory:
             done += scanned
             progress(min(done, total), total)
 
-        with _in_one_sentence(self.path):
+        with in_one_sentence(self.path):
             for key in found:
                 self._load_partition(key, config_for(key[0]), on_scanned)
 
@@ -238,22 +242,42 @@ class LogDirectory:
 
     # --- partitions come and go
 
+    def on_refusal_or_failure(self, error: OSError) -> None:
+        """A full disk only makes what failed wait; after anything else the disk can't be trusted any more."""
+        if error.errno in REFUSALS:
+            logger.warning("%s: something has to wait: %s", self.path, error)
+        else:
+            self.on_failure(error)
+
     def create(self, topic: str, partition: int, topic_id: bytes, config: LogConfig) -> PartitionLog:
         """A new, empty log."""
         key = (topic, partition)
         assert key not in self.logs
         self.begin()
-        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
-            checkpoint.pop(key, None)
         try:
+            self._forget_namesake(key)
             self._make_log_directory(f"{topic}-{partition}", topic_id)
             log = self._open_log(key, config, topic_id, is_new=True)
         except OSError as error:
-            if error.errno not in REFUSALS:
-                self.on_failure(error)
+            self.on_refusal_or_failure(error)
             raise
         self.logs[key] = log
         return log
+
+    def _forget_namesake(self, key: TopicPartition) -> None:
+        """What checkpoints say of a deleted log of that name must never be taken for the new one's."""
+        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
+            checkpoint.pop(key, None)
+        for name, offsets_now in (
+            (RECOVERY_POINTS, self._recovery_points_now),
+            (HIGH_WATERMARKS, self._high_watermarks_now),
+            (LOG_STARTS, self._log_starts_now),
+        ):
+            for waiting in (self._writes, self._prepared):
+                if key in waiting.get(name, ()):
+                    del waiting[name]
+            if key in self._written.get(name, ()):
+                self._write_offsets(name, offsets_now())
 
     def _make_log_directory(self, name: str, topic_id: bytes) -> None:
         """The directory with its id: not synced here, a lost empty log is made again."""
@@ -280,6 +304,7 @@ class LogDirectory:
         self._flush_requests.pop(log, None)
         for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
             checkpoint.pop(key, None)
+        log.give_up_flush()
         log.close()
         return self._rename_aside(f"{log.topic}-{log.partition}", suffix)
 
@@ -292,10 +317,7 @@ class LogDirectory:
     # --- checkpoints
 
     def checkpoint_high_watermarks(self) -> None:
-        """Often, so it is a chore: a lost one costs nothing but a step back for the high watermark."""
-        data = encode_offsets(self._high_watermarks_now())
-        if self._written.get(HIGH_WATERMARKS) != data:
-            self._writes[HIGH_WATERMARKS] = data
+        self._checkpoint(HIGH_WATERMARKS, self._high_watermarks_now())
 
     def checkpoint_recovery_points(self) -> None:
         self._checkpoint(RECOVERY_POINTS, self._recovery_points_now())
@@ -317,21 +339,25 @@ class LogDirectory:
         }
 
     def _checkpoint(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
-        if self.offline_because is not None:
-            return
-        try:
-            self._write_offsets(name, offsets)
-        except OSError as error:
-            if error.errno in REFUSALS:
-                logger.warning("%s/%s could not be written: %s", self.path, name, error)
-            else:
-                self.on_failure(error)
+        """A chore, for an fsync takes its time. A lost one costs a step back, and nothing else."""
+        if self._written.get(name) != offsets:
+            self._writes[name] = offsets
 
     def _write_offsets(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
-        data = encode_offsets(offsets)
-        if self._written.get(name) != data:
-            self._disk.write_atomically(f"{self.path}/{name}", data)
-            self._written[name] = data
+        """Here and now, and instead of what waits to be written."""
+        self._writes.pop(name, None)
+        self._prepared.pop(name, None)
+        if self._written.get(name) != offsets:
+            self._disk.write_atomically(f"{self.path}/{name}", encode_offsets(offsets))
+            self._written[name] = offsets
+
+    def _prepare(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Off the loop: write a checkpoint, to be put in place on the loop if it is still true then."""
+        file = self._disk.open(f"{self.path}/{name}{_PREPARED_SUFFIX}", create=True)
+        file.truncate(0)
+        file.append(encode_offsets(offsets))
+        file.sync()
+        file.close()
 
     # --- what logs ask for (LogOwner), and what the edge takes
 
@@ -360,22 +386,34 @@ class LogDirectory:
     def take_chores(self, now_ms: int) -> list[Callable[[], None]]:
         """Blocking work that is due: checkpoints, removing files, starting writeback.
 
-        Run it off the loop, and let it end before `close`.
+        Run it off the loop, `finish_chores` on the loop behind it, and let both end before `close`.
         """
         chores: list[Callable[[], None]] = [
             partial(file.start_writeback, position, length) for file, position, length in self._writebacks
         ]
         self._writebacks.clear()
-        writes, self._writes = self._writes, {}
-        chores += [
-            partial(self._disk.write_atomically, f"{self.path}/{name}", data) for name, data in writes.items()
-        ]
-        self._written |= writes
+        if self.offline_because is None:
+            self._prepared, self._writes = self._writes, {}
+            chores += [partial(self._prepare, name, offsets) for name, offsets in self._prepared.items()]
         due = [path for at_ms, path in self._discarded if at_ms <= now_ms]
         if due:
             self._discarded = [(at_ms, path) for at_ms, path in self._discarded if at_ms > now_ms]
             chores.append(partial(self._remove, due))
         return chores
+
+    def finish_chores(self, failures: Iterable[OSError]) -> None:
+        """Put checkpoints in place, unless something failed: then they are written another time."""
+        prepared, self._prepared = self._prepared, {}
+        failed = list(failures)
+        try:
+            for name, offsets in () if failed else prepared.items():
+                path = f"{self.path}/{name}"
+                self._disk.rename(path + _PREPARED_SUFFIX, path)
+                self._written[name] = offsets
+        except OSError as error:
+            failed.append(error)
+        for failure in failed:
+            self.on_refusal_or_failure(failure)
 
     def _remove(self, paths: list[str]) -> None:
         for path in paths:
@@ -404,14 +442,13 @@ class LogDirectory:
 
     def _close_cleanly(self, logs: list[PartitionLog], broker_epoch: int) -> None:
         now_ms = self._environment.clock.wall_ms()
-        unflushed = [log for log in logs if not log.is_flushed]
-        one_by_one = len(unflushed) <= _MAX_SINGLE_FLUSHES
-        if one_by_one:
-            for log in unflushed:
-                log.flush(now_ms)
         for log in logs:
             log.write_closing_state()
-        if not one_by_one:
+        unflushed = [log for log in logs if not log.is_flushed]
+        if len(unflushed) <= _MAX_SINGLE_FLUSHES:
+            for log in unflushed:
+                log.flush(now_ms)
+        else:
             # A flush of its own for each log would take milliseconds each.
             self._disk.sync_all(self.path)
             for log in unflushed:
@@ -423,7 +460,7 @@ class LogDirectory:
 
 
 @contextmanager
-def _in_one_sentence(path: str) -> Iterator[None]:
+def in_one_sentence(path: str) -> Iterator[None]:
     """What a person hears when the operating system refuses."""
     try:
         yield

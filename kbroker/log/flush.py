@@ -7,22 +7,31 @@
 So that many logs share one trip off the loop. While a flush that
 `flush.messages` asks for is due, the high watermark may not pass what is
 flushed. A failed fsync is never retried: the kernel may have dropped the
-pages and would then report success.
+pages and would then report success. What is refused before it comes to that
+(no descriptor, no room for the leader epochs) is tried again later.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kbroker.log.checkpoints import encode_epochs
 from kbroker.log.recovery import EPOCHS_FILE
+from kbroker.log.segment import sync_paths
 
 if TYPE_CHECKING:
     from kbroker.environment import Disk, File
     from kbroker.log.partition_log import PartitionLog
 
+logger = logging.getLogger(__name__)
+
 PARTITION_METADATA = "partition.metadata"
+# Errors that pass: nothing is wrong with the disk.
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, *_NO_DESCRIPTORS)
 
 FlushDone = Callable[["Flush", BaseException | None], None]
 
@@ -30,7 +39,17 @@ FlushDone = Callable[["Flush", BaseException | None], None]
 class Flush:
     """Work that makes a log durable up to `end_offset`."""
 
-    __slots__ = ("_directories", "_disk", "_done", "_epochs", "_files", "_paths", "end_offset")
+    __slots__ = (
+        "_directories",
+        "_disk",
+        "_done",
+        "_epochs",
+        "_files",
+        "end_offset",
+        "given_up",
+        "paths",
+        "refused",
+    )
 
     def __init__(
         self,
@@ -43,27 +62,41 @@ class Flush:
         done: FlushDone,
     ) -> None:
         self.end_offset = end_offset
+        self.given_up = False
+        self.refused: OSError | None = None
         self._disk = disk
         self._files = files
         # Small files beside the log: opened only to be synced.
-        self._paths = paths
+        self.paths = paths
         self._directories = directories
         self._epochs = epochs
         self._done = done
 
     def work(self) -> None:
+        try:
+            self._make_durable()
+        except FileNotFoundError:
+            # Deleted since, or set aside: nothing to keep.
+            if not self.given_up:
+                raise
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTORS:
+                raise
+            self.refused = error
+
+    def _make_durable(self) -> None:
         for file in self._files:
             file.sync()
-        for path in self._paths:
+        sync_paths(self._disk, self.paths)
+        # In the directory there may be another log of that name by now.
+        if self._epochs is not None and not self.given_up:
             try:
-                file = self._disk.open(path)
-            except FileNotFoundError:
-                # Deleted since: nothing to keep.
-                continue
-            file.sync()
-            file.close()
-        if self._epochs is not None:
-            self._disk.write_atomically(*self._epochs)
+                self._disk.write_atomically(*self._epochs)
+            except OSError as error:
+                if error.errno not in REFUSALS:
+                    raise
+                self.refused = error
+                return
         for directory in self._directories:
             self._disk.sync_directory(directory)
 
@@ -82,6 +115,7 @@ class Flushing:
         "_last_flush_ms",
         "_log",
         "_names_changed",
+        "_written",
         "flushed_offset",
     )
 
@@ -98,6 +132,8 @@ class Flushing:
         # What no flush of this process has made durable: names in the directory, the directory itself.
         self._names_changed = names_unsure
         self._is_new = names_unsure
+        # Files of a clean stop that are not durable yet.
+        self._written: list[str] = []
 
     @property
     def is_due(self) -> bool:
@@ -112,7 +148,7 @@ class Flushing:
         """Whether a flush would have nothing to do."""
         log = self._log
         names_durable = log.is_empty or not (self._names_changed or self._is_new)
-        return names_durable and self.flushed_offset == log.log_end_offset
+        return names_durable and not self._written and self.flushed_offset == log.log_end_offset
 
     def is_due_at(self, now_ms: int) -> bool:
         """Whether flush.messages or flush.ms asks for a flush now."""
@@ -131,12 +167,24 @@ class Flushing:
     def on_names_changed(self) -> None:
         self._names_changed = True
 
+    def on_rolled(self, base_offset: int) -> None:
+        """The segment before `base_offset` has its indexes now, so the next flush must still look at it."""
+        self._flushed_at_most(base_offset - 1)
+
     def on_truncation(self, offset: int) -> None:
         """What a flush under way makes durable behind `offset` is no longer in the log."""
+        self._flushed_at_most(offset)
+        self._due_from = None
+
+    def _flushed_at_most(self, offset: int) -> None:
         self.flushed_offset = min(self.flushed_offset, offset)
         if self._current is not None:
             self._current.end_offset = min(self._current.end_offset, offset)
-        self._due_from = None
+
+    def give_up(self) -> None:
+        """The log is being deleted."""
+        if self._current is not None:
+            self._current.given_up = True
 
     def begin(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
@@ -147,6 +195,8 @@ class Flushing:
         segments = log.segments.from_floor(self.flushed_offset)
         paths = [path for segment in segments[:-1] for path in segment.index_paths()]
         paths += log.snapshots.paths_behind(self.flushed_offset)
+        paths += self._written
+        self._written.clear()
         directories = [log.directory] if self._names_changed else []
         if self._is_new:
             # Without its name and its topic's id the log would be nobody's.
@@ -178,8 +228,9 @@ class Flushing:
         if unsaved is not None:
             self._disk.write_atomically(*unsaved)
 
-    def save_epochs_unsynced(self) -> None:
-        """As part of a clean stop, which syncs many logs at once."""
+    def on_closing(self, written: Sequence[str]) -> None:
+        """A clean stop has written these files, unsynced, as it does now with the leader epochs."""
+        self._written += written
         unsaved = self._unsaved_epochs()
         if unsaved is not None:
             path, data = unsaved
@@ -188,6 +239,9 @@ class Flushing:
             file.append(data)
             file.close()
             self._disk.rename(f"{path}.tmp", path)
+            self._written.append(path)
+        if self._written:
+            self._names_changed = True
 
     def _on_done(self, flush: Flush, error: BaseException | None) -> None:
         if self._current is flush:
@@ -197,6 +251,9 @@ class Flushing:
                 raise error
             self._log.fail(error)
             return
+        if flush.refused is not None:
+            self._try_again_later(flush, flush.refused)
+            return
         self.flushed_offset = max(self.flushed_offset, flush.end_offset)
         if self._due_from is not None:
             if self._log.log_end_offset - self.flushed_offset >= self._log.config.flush_messages:
@@ -204,6 +261,13 @@ class Flushing:
                 self._log.request_flush()
             else:
                 self._due_from = None
+
+    def _try_again_later(self, flush: Flush, error: OSError) -> None:
+        """Nothing more is known to be durable, and nothing is lost: housekeeping brings the next try."""
+        logger.warning("%s: a flush has to wait: %s", self._log.directory, error)
+        self._written += flush.paths
+        self._names_changed = self._is_new = True
+        self._log.leader_epochs.saved = ()
 
     def flush_now(self, now_ms: int) -> None:
         """Here, inline; OSError if it fails. One that is under way elsewhere changes nothing."""
@@ -217,9 +281,12 @@ class Flushing:
             flush.done(error)
             raise
         flush.done(None)
+        if flush.refused is not None:
+            raise flush.refused
 
     def mark_complete(self) -> None:
         """Somebody has made the whole volume durable."""
         self.flushed_offset = self._log.log_end_offset
         self._names_changed = self._is_new = False
+        self._written.clear()
         self._due_from = None

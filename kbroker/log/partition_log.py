@@ -9,15 +9,14 @@ checked, written, noted; if the write fails, nothing has changed. Kafka:
 `UnifiedLog`, `LocalLog`.
 """
 
-import errno
 import logging
 from enum import Enum
 
 from kbroker.environment import Environment
 from kbroker.log.config import LogConfig
-from kbroker.log.flush import Flush, Flushing
+from kbroker.log.flush import REFUSALS, Flush, Flushing
 from kbroker.log.owner import LogOwner
-from kbroker.log.readable_log import ReadableLog, storage_error
+from kbroker.log.readable_log import ReadableLog, StorageError
 from kbroker.log.recovery import (
     DELETED_SUFFIX,
     LoadedLog,
@@ -49,8 +48,6 @@ logger = logging.getLogger(__name__)
 _RECENT_APPENDS = 32
 # How much is written before the kernel is asked to start writing it out.
 _WRITEBACK_BYTES = 16 * 1024 * 1024
-# Errors that pass: nothing is wrong with the disk.
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 
 
 class AppendOrigin(Enum):
@@ -129,7 +126,8 @@ class PartitionLog(ReadableLog):
             # What recovery checked lies in the page cache, maybe not on the disk.
             min(recovery_point, loaded.log_end_offset),
             environment.clock.wall_ms(),
-            names_unsure=names_unsure,
+            # A clean stop flushes no empty log.
+            names_unsure=names_unsure or self.is_empty,
         )
         self._writeback_from = self.segments.active.size
         # (log end offset, errno) of the refusal last logged: clients retry without end.
@@ -307,6 +305,7 @@ class PartitionLog(ReadableLog):
             return active
         active.seal()
         self.snapshots.write(base_offset, self.producers)
+        self._flushing.on_rolled(base_offset)
         segment = self._make_segment(base_offset, now_ms)
         self.segments.append(segment)
         self._recent.clear()
@@ -344,7 +343,13 @@ class PartitionLog(ReadableLog):
 
     def begin_flush(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
-        return self._flushing.begin(now_ms)
+        try:
+            return self._flushing.begin(now_ms)
+        except OSError as error:
+            # A file that is to be synced can't be opened now.
+            if error.errno not in REFUSALS:
+                self.fail(error)
+            return None
 
     def flush(self, now_ms: int) -> None:
         """Flush here and now; for where nothing else runs. KafkaError(56) if it fails."""
@@ -352,7 +357,11 @@ class PartitionLog(ReadableLog):
         try:
             self._flushing.flush_now(now_ms)
         except OSError as error:
-            raise storage_error(str(error)) from error
+            raise StorageError(str(error)) from error
+
+    def give_up_flush(self) -> None:
+        """The log is being deleted: what a flush under way does not find any more is no failure."""
+        self._flushing.give_up()
 
     @property
     def is_flushed(self) -> bool:
@@ -364,11 +373,10 @@ class PartitionLog(ReadableLog):
         self._flushing.mark_complete()
 
     def write_closing_state(self) -> None:
-        """Write all that a start would otherwise rebuild. Unsynced: many logs are synced at once."""
-        for segment in self.segments:
-            segment.seal()
-        self.snapshots.write(self.log_end_offset, self.producers)
-        self._flushing.save_epochs_unsynced()
+        """Write all that a start would otherwise rebuild; the flush that follows makes it durable."""
+        written = [path for segment in self.segments if segment.seal() for path in segment.index_paths()]
+        written += self.snapshots.write(self.log_end_offset, self.producers)
+        self._flushing.on_closing(written)
 
     def close(self) -> None:
         """Release the files."""
@@ -390,7 +398,7 @@ class PartitionLog(ReadableLog):
         else:
             if error.errno not in REFUSALS:
                 self.fail(error)
-        return storage_error(str(error))
+        return StorageError(str(error))
 
     def fail(self, error: OSError) -> None:
         """The disk can't be trusted any more."""
@@ -424,9 +432,13 @@ class PartitionLog(ReadableLog):
         )
         if count == 0:
             return 0
-        try:
-            if count == len(self.segments):
+        if count == len(self.segments):
+            try:
                 self._roll(self.log_end_offset, now_ms)
+            except OSError as error:
+                self._write_failed(error)
+                return 0
+        try:
             self._discard(self.segments.remove_first(count), now_ms)
         except OSError as error:
             self.fail(error)

@@ -176,13 +176,16 @@ class ReadableLog:
 
     def check_online(self) -> None:
         if self.offline:
-            raise storage_error(f"The log directory of {self.topic}-{self.partition} is offline")
+            raise StorageError(f"The log directory of {self.topic}-{self.partition} is offline")
 
     def _read_failed(self, error: OSError) -> KafkaError:
         """What can't be read takes nobody else down."""
         logger.error("%s-%d: read failed: %s", self.topic, self.partition, error)
-        return storage_error(str(error))
+        return StorageError(str(error))
 
 
-def storage_error(why: str) -> KafkaError:
-    return KafkaError(KAFKA_STORAGE_ERROR, why)
+class StorageError(KafkaError):
+    """The disk refused or failed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(KAFKA_STORAGE_ERROR, why)

@@ -29,6 +29,7 @@ from kbroker.log.segment import (
     DamagedBatch,
     Segment,
     offset_name,
+    sync_paths,
 )
 from kbroker.log.segments import Segments
 from kbroker.log.snapshots import ProducerSnapshots
@@ -176,6 +177,7 @@ class LogLoader:
                 self._progress(0)
                 segment.rebuild_indexes()
                 segment.seal()
+                sync_paths(self._disk, segment.index_paths())
         end_offset = self._end_of_clean(segments) if self._clean else self._recover(segments)
         return Segments(segments), end_offset
 
@@ -285,6 +287,7 @@ class LogLoader:
         """Where the recovery point lies; the segment's start where that can't be right."""
         if self._recovery_point <= segment.base_offset:
             return 0
+        segment.relearn_indexes()
         try:
             position = segment.position_of(self._recovery_point)
         except DamagedBatch:

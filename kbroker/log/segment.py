@@ -9,7 +9,7 @@ Files are opened when first needed. Kafka: `LogSegment`.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kbroker.environment import Disk, File
 from kbroker.log.index import AbortedTransaction, OffsetIndex, TimeIndex, decode_aborted
@@ -32,6 +32,17 @@ VERIFY_BYTES = 1024 * 1024
 
 def offset_name(offset: int) -> str:
     return f"{offset:020d}"
+
+
+def sync_paths(disk: Disk, paths: Iterable[str]) -> None:
+    """Make small files durable, as far as they are still there."""
+    for path in paths:
+        try:
+            file = disk.open(path)
+        except FileNotFoundError:
+            continue
+        file.sync()
+        file.close()
 
 
 class DamagedBatch(Exception):
@@ -168,10 +179,10 @@ class Segment:
         if self._file is not None:
             self._file.truncate(self.size)
 
-    def seal(self) -> None:
-        """Write the indexes as Kafka leaves them behind on roll and close."""
+    def seal(self) -> bool:
+        """Write the indexes as Kafka leaves them behind on roll and close, unsynced; whether it was due."""
         if not self.indexes_dirty or not self.is_made:
-            return
+            return False
         if self._index is None:
             self.load_indexes()
         assert self._index is not None
@@ -179,6 +190,7 @@ class Segment:
         self._replace(INDEX_SUFFIX, self._index.encode())
         self._replace(TIME_INDEX_SUFFIX, self._time_index.encode())
         self.indexes_dirty = False
+        return True
 
     def _replace(self, suffix: str, data: bytes) -> None:
         file = self._disk.open(self._prefix + suffix, create=True)
@@ -291,6 +303,13 @@ class Segment:
         self.max_timestamp = timestamp
         self.offset_of_max_timestamp = self.base_offset + relative_offset
         return True
+
+    def relearn_indexes(self) -> None:
+        """After an unclean stop: a write that it interrupted may have left indexes with entries missing."""
+        if self._index is None:
+            self.load_indexes()
+        if not self._rebuilt:
+            self.rebuild_indexes()
 
     def rebuild_indexes(self) -> None:
         """From the batch headers. Behind damage the old entries are all there is: they stay."""

@@ -27,16 +27,16 @@ class ProducerSnapshots:
     def _path(self, offset: int) -> str:
         return f"{self._directory}/{offset_name(offset)}{SNAPSHOT_SUFFIX}"
 
-    def write(self, offset: int, states: ProducerStates) -> bool:
-        """Save `states` unless that offset is saved already; an empty log needs no snapshot."""
+    def write(self, offset: int, states: ProducerStates) -> list[str]:
+        """Save `states`, unsynced, and say where; an offset that is saved already or 0 needs no snapshot."""
         if offset <= (self._offsets[-1] if self._offsets else 0):
-            return False
+            return []
         file = self._disk.open(self._path(offset), create=True)
         file.truncate(0)
         file.append(states.encode_snapshot())
         file.close()
         self._offsets.append(offset)
-        return True
+        return [self._path(offset)]
 
     def load_newest(self, at_most: int, start_offset: int, now_ms: int, expiration_ms: int) -> ProducerStates:
         """The newest good one up to `at_most`; no producers at `start_offset` if there is none."""

@@ -13,15 +13,18 @@ offset, and each promise is one pass over it.
     nonmonotonic_send    a later send got a smaller offset
     nonmonotonic_poll    a consumer went back without a rebalance
     poll_skip            a consumer jumped over a record without a rebalance
+    int_…                the last three within one call: no rebalance excuses that
     committed_backwards  a group's committed offset went back
 
 A send whose outcome is unknown may be in the log or not, but keeps its place.
-Gaps between offsets are legal.
+Gaps between offsets are legal. How far behind the readers were is no anomaly:
+`worst_lag_ms` says it.
 """
 
 import itertools
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -44,6 +47,10 @@ class Send:
     outcome: Outcome
     # None when the broker could only say that it had the record already.
     offset: int | None = None
+    # The records of one batch or transaction share a call.
+    call: int | None = None
+    # When it was acknowledged, on the clock of the polls.
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,17 @@ class Poll:
     partition: int
     offset: int
     value: bytes
+    # What one poll returned shares a call.
+    call: int | None = None
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Power was lost, and with it all from `end` on: these offsets are given anew. Judged by the promise."""
+
+    partition: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,9 @@ class Commit:
 class Promise:
     """What the run may expect of the broker."""
 
-    durable: bool = True  # acks=all, and no more brokers lost than replication allows
+    # acks=all, and no more brokers lost than replication allows; not so with acks=1, nor over a
+    # power loss without a flush before each answer.
+    durable: bool = True
     idempotent: bool = True
 
 
@@ -88,24 +108,31 @@ class Anomaly:
     detail: str
 
 
+Seen = Poll | Rebalance | Loss
+
+
 @dataclass
 class History:
     """What happened: sends in the order of sending, the rest in the order of seeing."""
 
     sends: list[Send] = field(default_factory=list)
-    polls: list[Poll | Rebalance] = field(default_factory=list)
+    polls: list[Seen] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
 
 
 class Log:
     """What all readers together saw: partition → offset → value."""
 
-    def __init__(self, polls: Iterable[Poll | Rebalance]) -> None:
+    def __init__(self, polls: Iterable[Seen]) -> None:
         self.values: dict[int, dict[int, bytes]] = defaultdict(dict)
         self.conflicts: list[Anomaly] = []
         for poll in polls:
             if isinstance(poll, Poll):
                 self.note(poll.partition, poll.offset, poll.value)
+            elif isinstance(poll, Loss):
+                values = self.values[poll.partition]
+                for offset in [offset for offset in values if offset >= poll.end]:
+                    del values[offset]
 
     def note(self, partition: int, offset: int, value: bytes) -> None:
         """One value at one offset; another one there is a conflict."""
@@ -135,7 +162,7 @@ def anomalies(history: History, promise: Promise | None = None) -> list[Anomaly]
     found = [*_sends(history.sends, log, places, promise), *_values(history.sends, places, promise)]
     if promise.idempotent:
         found += _order(history.sends, places)
-    found += [*_polls(history.polls, log), *_commits(history.commits)]
+    found += [*_polls(history.polls), *_commits(history.commits)]
     return log.conflicts + found
 
 
@@ -143,7 +170,7 @@ def _sends(
     sends: Iterable[Send], log: Log, places: dict[bytes, list[tuple[int, int]]], promise: Promise
 ) -> Iterator[Anomaly]:
     """What was acknowledged is there, where it was said to be."""
-    last: dict[tuple[str, int], int] = {}
+    last: dict[tuple[str, int], Send] = {}
     highest = {partition: log.highest(partition) for partition in list(log.values)}
     for send in sends:
         if send.outcome is not Outcome.OK:
@@ -155,12 +182,14 @@ def _sends(
             continue
         if promise.durable and send.value in places:
             log.note(send.partition, send.offset, send.value)
-        before = last.get((send.producer, send.partition), -1)
-        if promise.idempotent and send.offset <= before:
+        before = last.get((send.producer, send.partition))
+        if promise.idempotent and before is not None and send.offset <= (before.offset or 0):
             yield Anomaly(
-                "nonmonotonic_send", send.partition, f"{send.value!r} at {send.offset} after {before}"
+                _within(before, send) + "nonmonotonic_send",
+                send.partition,
+                f"{send.value!r} at {send.offset} after {before.offset}",
             )
-        last[send.producer, send.partition] = send.offset
+        last[send.producer, send.partition] = send
 
 
 def _values(
@@ -189,28 +218,65 @@ def _order(sends: Iterable[Send], places: dict[bytes, list[tuple[int, int]]]) ->
             last[send.producer, partition] = max(before, offset)
 
 
-def _polls(polls: Iterable[Poll | Rebalance], log: Log) -> Iterator[Anomaly]:
+def _polls(polls: Sequence[Seen]) -> Iterator[Anomaly]:
     """Between rebalances a consumer neither goes back nor leaves out what exists."""
-    following = {partition: _following(values) for partition, values in log.values.items()}
-    position: dict[str, dict[int, int]] = defaultdict(dict)
-    for poll in polls:
+    following = _Following(polls)
+    position: dict[str, dict[int, Poll]] = defaultdict(dict)
+    for number, poll in enumerate(polls):
         if isinstance(poll, Rebalance):
             position[poll.consumer].clear()
-            continue
-        before = position[poll.consumer].get(poll.partition)
-        if before is not None and poll.offset <= before:
-            yield Anomaly(
-                "nonmonotonic_poll", poll.partition, f"{poll.consumer}: {poll.offset} after {before}"
-            )
-        elif before is not None and following[poll.partition].get(before) != poll.offset:
-            yield Anomaly("poll_skip", poll.partition, f"{poll.consumer}: {poll.offset} after {before}")
-        position[poll.consumer][poll.partition] = poll.offset
+        elif isinstance(poll, Loss):
+            for positions in position.values():
+                if poll.partition in positions and positions[poll.partition].offset >= poll.end:
+                    del positions[poll.partition]
+        else:
+            before = position[poll.consumer].get(poll.partition)
+            position[poll.consumer][poll.partition] = poll
+            if before is None:
+                continue
+            detail = f"{poll.consumer}: {poll.offset} after {before.offset}"
+            if poll.offset <= before.offset:
+                yield Anomaly(_within(before, poll) + "nonmonotonic_poll", poll.partition, detail)
+            elif following.of(poll.partition, before.offset, number) != poll.offset:
+                yield Anomaly(_within(before, poll) + "poll_skip", poll.partition, detail)
 
 
-def _following(values: dict[int, bytes]) -> dict[int, int]:
-    """Offset → the next one at which there is a record."""
-    offsets = sorted(values)
-    return dict(itertools.pairwise(offsets))
+def _within(before: Send | Poll, after: Send | Poll) -> str:
+    """The prefix of what happened inside one call."""
+    return "int_" if before.call is not None and before.call == after.call else ""
+
+
+class _Following:
+    """The next offset at which there is a record, in the log as it was between two losses."""
+
+    def __init__(self, polls: Sequence[Seen]) -> None:
+        self._eras: list[tuple[int, dict[int, dict[int, int]]]] = []
+        losses = [number for number, poll in enumerate(polls) if isinstance(poll, Loss)]
+        for end in (*losses, len(polls)):
+            values = Log(polls[:end]).values
+            pairs = {partition: itertools.pairwise(sorted(found)) for partition, found in values.items()}
+            self._eras.append((end, {partition: dict(pair) for partition, pair in pairs.items()}))
+
+    def of(self, partition: int, offset: int, number: int) -> int | None:
+        era = next(following for end, following in self._eras if number < end)
+        return era.get(partition, {}).get(offset)
+
+
+def worst_lag_ms(history: History) -> int:
+    """The longest time that an acknowledged record waited while its partition's reader saw older ones."""
+    acknowledged: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for send in history.sends:
+        if send.outcome is Outcome.OK and send.offset is not None and send.at_ms is not None:
+            acknowledged[send.partition].append((send.offset, send.at_ms))
+    worst = 0
+    for records in acknowledged.values():
+        records.sort()
+    for poll in history.polls:
+        if isinstance(poll, Poll) and poll.at_ms is not None:
+            records = acknowledged[poll.partition]
+            behind = records[bisect_right(records, (poll.offset, 1 << 62)) :][:1]
+            worst = max([worst, *(poll.at_ms - at_ms for _, at_ms in behind)])
+    return worst
 
 
 def _commits(commits: Iterable[Commit]) -> Iterator[Anomaly]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,14 @@ def start_broker(tmp_path: Path) -> Iterator[StartBroker]:
     started: list[BrokerProcess] = []
 
     def start(
-        *options: str, data: Path | None = None, port: int = 0, variables: dict[str, str] | None = None
+        *options: str,
+        data: Path | None = None,
+        port: int = 0,
+        variables: dict[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> BrokerProcess:
-        started.append(BrokerProcess(data or tmp_path / "data", *options, port=port, variables=variables))
+        path = data or tmp_path / "data"
+        started.append(BrokerProcess(path, *options, port=port, variables=variables, prefix=prefix))
         return started[-1]
 
     yield start

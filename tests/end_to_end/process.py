@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -21,9 +22,15 @@ class BrokerProcess:
     """Started on creation; `bootstrap` and `admin` are where it listens."""
 
     def __init__(
-        self, data: Path, *options: str, port: int = 0, variables: dict[str, str] | None = None
+        self,
+        data: Path,
+        *options: str,
+        port: int = 0,
+        variables: dict[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.command = [
+            *prefix,
             sys.executable,
             "-m",
             "kbroker",
@@ -68,6 +75,12 @@ class BrokerProcess:
         data = os.read(stream.fileno(), 65536)
         self.output += data.decode()
         return bool(data)
+
+    def read_output(self) -> str:
+        """All that it has said so far."""
+        while self._read(time.monotonic()):
+            pass
+        return self.output
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)

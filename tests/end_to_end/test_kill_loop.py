@@ -6,6 +6,7 @@ environment: KBROKER_KILL_ROUNDS (20), KBROKER_KILL_SEED (drawn, and shown
 with a failure), KBROKER_KILL_BROKER (kbroker, or kafka to prove the test).
 """
 
+import itertools
 import os
 import random
 import threading
@@ -18,7 +19,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from compat import wire
 from compat.brokers import HOST, BrokerProcess, broker_of
-from tests.end_to_end.checker import Commit, History, Outcome, Poll, Rebalance, Send, anomalies
+from tests.end_to_end.checker import (
+    Commit,
+    History,
+    Outcome,
+    Poll,
+    Rebalance,
+    Seen,
+    Send,
+    anomalies,
+    worst_lag_ms,
+)
 
 ROUNDS = int(os.environ.get("KBROKER_KILL_ROUNDS", "20"))
 SEED = int(os.environ.get("KBROKER_KILL_SEED", str(random.SystemRandom().randrange(1 << 32))))
@@ -31,7 +42,12 @@ RECONNECT: dict[str, object] = {"reconnect.backoff.ms": 10, "reconnect.backoff.m
 
 
 def test_nothing_acknowledged_is_lost_or_twice_over_kills(tmp_path: Path) -> None:
-    moments = random.Random(SEED)
+    kill_loop(tmp_path, rounds=ROUNDS, seed=SEED)
+
+
+def kill_loop(tmp_path: Path, *, rounds: int, seed: int) -> dict[str, object]:
+    """Kill so often; the figures of the run."""
+    moments = random.Random(seed)
     # Small segments and frequent snapshots, so that kills meet rolls.
     properties = {"log.segment.bytes": "1048576"}
     if KIND == "kafka":
@@ -42,7 +58,7 @@ def test_nothing_acknowledged_is_lost_or_twice_over_kills(tmp_path: Path) -> Non
         create_topic(broker)
         clients = Clients(broker.bootstrap)
         with clients.running():
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 clients.progress()
                 time.sleep(moments.uniform(0.0, 0.5))
                 broker.kill()
@@ -54,9 +70,17 @@ def test_nothing_acknowledged_is_lost_or_twice_over_kills(tmp_path: Path) -> Non
     finally:
         broker.kill()
     sent = sum(send.outcome is Outcome.OK for send in history.sends)
-    assert sent > ROUNDS * 50, f"only {sent} records were acknowledged"
+    assert sent > rounds * 50, f"only {sent} records were acknowledged"
     found = anomalies(history)
-    assert found == [], f"seed {SEED}, {sent} records acknowledged: {found[:10]}"
+    assert found == [], f"seed {seed}, {sent} records acknowledged: {found[:10]}"
+    polled = sum(isinstance(poll, Poll) for poll in history.polls)
+    return {
+        "kills": rounds,
+        "records acknowledged": sent,
+        "records polled": polled,
+        "commits": len(history.commits),
+        "worst lag, ms": worst_lag_ms(history),
+    }
 
 
 def create_topic(broker: BrokerProcess) -> None:
@@ -75,6 +99,8 @@ class Clients:
         self._history = History()
         self._sent: list[tuple[int, bytes]] = []
         self._told: dict[bytes, tuple[Outcome, int | None]] = {}
+        self._told_at_ms: dict[bytes, int] = {}
+        self._calls = itertools.count()
         self._acknowledged: dict[int, int] = {}
         self._polled = 0
 
@@ -122,7 +148,8 @@ class Clients:
         """The history, with a last reading of everything by a reader of its own."""
         for partition, value in self._sent:
             outcome, offset = self._told.get(value, (Outcome.UNKNOWN, None))
-            self._history.sends.append(Send("producer", partition, value, outcome, offset))
+            at_ms = self._told_at_ms.get(value)
+            self._history.sends.append(Send("producer", partition, value, outcome, offset, None, at_ms))
         reader = self._consumer("reader")
         places = [TopicPartition(TOPIC, partition, 0) for partition in range(PARTITIONS)]
         left = {p.partition: reader.get_watermark_offsets(p, timeout=30)[1] for p in places}
@@ -163,14 +190,16 @@ class Clients:
         value = message.value()
         assert isinstance(value, bytes)
         self._told[value] = (Outcome.UNKNOWN, None) if error else (Outcome.OK, message.offset())
+        self._told_at_ms[value] = _now_ms()
 
     def _consume(self, name: str) -> None:
         client = self._consumer(GROUP, {"session.timeout.ms": 30_000, "heartbeat.interval.ms": 500})
         client.subscribe([TOPIC], on_assign=lambda *_: self._note(Rebalance(name)))
         while not self._stop.is_set():
             messages = [message for message in client.consume(500, 0.05) if not message.error()]
+            call = next(self._calls)
             for message in messages:
-                self._note(_poll(name, message))
+                self._note(_poll(name, message, call, _now_ms()))
             if messages:
                 self._commit(client)
         client.close()
@@ -187,7 +216,7 @@ class Clients:
                     known = self._acknowledged.get(each.partition, 0)
                     self._acknowledged[each.partition] = max(known, each.offset)
 
-    def _note(self, event: Poll | Rebalance) -> None:
+    def _note(self, event: Seen) -> None:
         with self._lock:
             self._history.polls.append(event)
             self._polled += isinstance(event, Poll)
@@ -217,10 +246,14 @@ def _until_answered(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartit
             time.sleep(0.05)
 
 
-def _poll(consumer: str, message: Message) -> Poll:
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _poll(consumer: str, message: Message, call: int | None = None, at_ms: int | None = None) -> Poll:
     value, partition, offset = message.value(), message.partition(), message.offset()
     assert message.error() is None
     assert isinstance(value, bytes)
     assert partition is not None
     assert offset is not None
-    return Poll(consumer, partition, offset, value)
+    return Poll(consumer, partition, offset, value, call, at_ms)

@@ -1,19 +1,22 @@
 """A disk in memory that can lose power, tear writes and fail on demand.
 
 Two states side by side: what programs see, and what is durable. `sync` makes a
-file's bytes durable, `sync_directory` makes a folder's names durable. On
-`crash` each file keeps a random part of its unsynced writes, the last kept one
-maybe torn, and each folder a random prefix of its unsynced changes of names
-(a journal keeps their order). `writes` counts every change, so that a test
-can crash or fail at each one.
+file's bytes durable, `sync_directory` makes a folder's names durable; a sync
+that fails loses what it was to keep, and the next one does not know of it. On
+`crash` each file keeps a random part of its unsynced writes, in whole or by
+sectors, the last sector maybe torn, and each folder a random prefix of its
+unsynced changes of names (a journal keeps their order). `writes` counts every
+change, so that a test can crash or fail at each one.
 """
 
 import errno
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
+from typing import Self
 
 Data = bytes | bytearray | memoryview
+SECTOR = 512
 
 
 class PowerFailureError(Exception):
@@ -49,15 +52,128 @@ class _Node:
         self.pending: list[_Write] = []
         self.modified_ms = 0
 
+    def copy(self) -> "_Node":
+        twin = _Node()
+        twin.content, twin.durable = bytearray(self.content), bytearray(self.durable)
+        twin.pending = list(self.pending)
+        twin.modified_ms = self.modified_ms
+        return twin
+
+    def sync(self) -> None:
+        for write in self.pending:
+            write.apply(self.durable)
+        self.pending.clear()
+
     def lose_power(self, random: Random) -> None:
         kept = bytearray(self.durable)
         for write in self.pending:
-            if random.random() < 0.5:
-                continue
-            if write.data and random.random() < 0.3:
-                write = _Write(write.position, write.data[: random.randrange(len(write.data))])
-            write.apply(kept)
+            for part in _survivors(write, random):
+                part.apply(kept)
         self.content, self.durable, self.pending = kept, bytearray(kept), []
+
+
+def _survivors(write: _Write, random: Random) -> list[_Write]:
+    """What the disk has got of `write`: all, nothing, a torn beginning, or some of its sectors."""
+    choice = random.random()
+    if choice < 0.35:
+        return []
+    if not write.data or choice < 0.65:
+        return [write]
+    if choice < 0.8:
+        return [_Write(write.position, write.data[: random.randrange(len(write.data))])]
+    parts = []
+    start = 0
+    while start < len(write.data):
+        end = min(len(write.data), start + SECTOR - (write.position + start) % SECTOR)
+        if random.random() < 0.5:
+            parts.append(_Write(write.position + start, write.data[start:end]))
+        start = end
+    if parts and random.random() < 0.5:
+        last = parts[-1]
+        assert last.data is not None
+        parts[-1] = _Write(last.position, last.data[: random.randrange(len(last.data) + 1)])
+    return parts
+
+
+class _Folder:
+    """Names as seen and as durable, and the changes between the two."""
+
+    __slots__ = ("durable", "names", "pending")
+
+    def __init__(self) -> None:
+        self.names: dict[str, _Node | _Folder] = {}
+        self.durable: dict[str, _Node | _Folder] = {}
+        self.pending: list[_NameChange] = []
+
+    def copy(self, twins: dict[int, "_Node | _Folder"]) -> "_Folder":
+        twin = _Folder()
+        for names, target in ((self.names, twin.names), (self.durable, twin.durable)):
+            target.update({name: _twin(entry, twins) for name, entry in names.items()})
+        twin.pending = [
+            _NameChange(change.name, change.entry and _twin(change.entry, twins), change.target)
+            for change in self.pending
+        ]
+        return twin
+
+    def change(self, change: "_NameChange") -> None:
+        change.apply(self.names)
+        self.pending.append(change)
+
+    def sync(self) -> None:
+        for change in self.pending:
+            change.apply(self.durable)
+        self.pending.clear()
+
+    def lose_power(self, random: Random) -> None:
+        for change in self.pending[: random.randint(0, len(self.pending))]:
+            change.apply(self.durable)
+        self.pending.clear()
+        self.names = dict(self.durable)
+        for entry in self.names.values():
+            entry.lose_power(random)
+
+    def walk(self, path: str) -> Iterator[tuple[str, _Node]]:
+        for name, entry in self.names.items():
+            below = f"{path}/{name}"
+            if isinstance(entry, _Folder):
+                yield from entry.walk(below)
+            else:
+                yield below, entry
+
+    def sync_all(self) -> None:
+        self.sync()
+        for entry in self.names.values():
+            if isinstance(entry, _Folder):
+                entry.sync_all()
+            else:
+                entry.sync()
+
+
+class _NameChange:
+    """`name` becomes `entry`; or, without one, is called `target` from now on, or goes."""
+
+    __slots__ = ("entry", "name", "target")
+
+    def __init__(self, name: str, entry: _Node | _Folder | None = None, target: str | None = None) -> None:
+        self.name = name
+        self.entry = entry
+        self.target = target
+
+    def apply(self, names: dict[str, _Node | _Folder]) -> None:
+        if self.entry is not None:
+            names[self.name] = self.entry
+        else:
+            entry = names.pop(self.name)
+            if self.target is not None:
+                names[self.target] = entry
+
+
+def _twin(entry: _Node | _Folder, twins: dict[int, _Node | _Folder]) -> _Node | _Folder:
+    """The copy of `entry`, made once."""
+    twin = twins.get(id(entry))
+    if twin is None:
+        twin = twins[id(entry)] = entry.copy() if isinstance(entry, _Node) else entry.copy(twins)
+    return twin
 
 
 class MemoryFile:
@@ -81,7 +197,7 @@ class MemoryFile:
         self.append(b"".join(parts))
 
     def pread(self, length: int, position: int) -> bytes:
-        self._disk.reads += 1
+        self._disk.count_read(self.path)
         return bytes(self._node.content[position : position + length])
 
     def pwrite(self, data: Data, position: int) -> None:
@@ -106,9 +222,13 @@ class MemoryFile:
         self._node.modified_ms = self._disk.now_ms
 
     def sync(self) -> None:
-        self._disk.count_write("sync", self.path)
-        self._node.durable = bytearray(self._node.content)
-        self._node.pending.clear()
+        try:
+            self._disk.count_write("sync", self.path)
+        except OSError:
+            # The kernel drops the pages and reports the failure once.
+            self._node.pending.clear()
+            raise
+        self._node.sync()
 
     def start_writeback(self, position: int, length: int) -> None:
         self._disk.writebacks.append((self.path, position, length))
@@ -128,11 +248,10 @@ class MemoryDisk:
         self.writebacks: list[tuple[str, int, int]] = []
         # Called before each change with (operation, path); may raise.
         self.on_write: Callable[[str, str], None] | None = None
+        # The same before each read of a file's content.
+        self.on_read: Callable[[str], None] | None = None
         self.power_off_at: int | None = None
-        self._names: dict[str, _Node | None] = {"/": None}
-        self._durable_names: dict[str, _Node | None] = {"/": None}
-        # Unsynced changes of names, per folder, in order.
-        self._pending_names: list[tuple[str, Callable[[dict[str, _Node | None]], None]]] = []
+        self._root = _Folder()
         self._locked: set[str] = set()
 
     # --- faults
@@ -144,38 +263,16 @@ class MemoryDisk:
         if self.on_write is not None:
             self.on_write(operation, path)
 
+    def count_read(self, path: str) -> None:
+        self.reads += 1
+        if self.on_read is not None:
+            self.on_read(path)
+
     def crash(self, random: Random) -> None:
         """Lose what was not synced, as the seed decides, and every lock."""
-        kept = {path: random.randint(0, self._pending_in(path)) for path in self._folders_with_pending()}
-        for folder, change in self._pending_names:
-            if kept[folder] > 0:
-                kept[folder] -= 1
-                change(self._durable_names)
-        self._pending_names.clear()
-        # Files of lost folders are lost with them.
-        self._names = {
-            path: node
-            for path, node in self._durable_names.items()
-            if self._reachable(path, self._durable_names)
-        }
-        self._durable_names = dict(self._names)
-        for node in {id(node): node for node in self._names.values() if node is not None}.values():
-            node.lose_power(random)
+        self._root.lose_power(random)
         self._locked.clear()
         self.power_off_at = None
-
-    def _pending_in(self, folder: str) -> int:
-        return sum(1 for path, _ in self._pending_names if path == folder)
-
-    def _folders_with_pending(self) -> list[str]:
-        return list(dict.fromkeys(path for path, _ in self._pending_names))
-
-    def _reachable(self, path: str, names: dict[str, _Node | None]) -> bool:
-        while path != "/":
-            path = posixpath.dirname(path)
-            if path not in names:
-                return False
-        return True
 
     def kill(self) -> None:
         """The process dies, the machine does not: all that was written is there."""
@@ -183,31 +280,43 @@ class MemoryDisk:
         self.power_off_at = None
 
     def _change_names(
-        self, operation: str, path: str, change: Callable[[dict[str, _Node | None]], None]
+        self, operation: str, path: str, entry: _Node | _Folder | None = None, target: str | None = None
     ) -> None:
+        folder, name = posixpath.split(path)
+        assert target is None or posixpath.dirname(target) == folder
         self.count_write(operation, path)
-        change(self._names)
-        self._pending_names.append((posixpath.dirname(path), change))
+        self._folder(folder).change(_NameChange(name, entry, target and posixpath.basename(target)))
 
-    # --- the Disk interface
+    def _entry(self, path: str) -> _Node | _Folder | None:
+        entry: _Node | _Folder | None = self._root
+        for name in filter(None, path.split("/")):
+            entry = entry.names.get(name) if isinstance(entry, _Folder) else None
+        return entry
+
+    def _folder(self, path: str) -> _Folder:
+        folder = self._entry(path)
+        if not isinstance(folder, _Folder):
+            raise FileNotFoundError(errno.ENOENT, "No such directory", path)
+        return folder
 
     def _node(self, path: str) -> _Node:
-        node = self._names.get(path)
-        if node is None:
+        node = self._entry(path)
+        if not isinstance(node, _Node):
             raise FileNotFoundError(errno.ENOENT, "No such file", path)
         return node
 
+    # --- the Disk interface
+
     def open(self, path: str, *, create: bool = False) -> MemoryFile:
-        if path not in self._names and create:
-            if self._names.get(posixpath.dirname(path), b"") is not None:
-                raise FileNotFoundError(errno.ENOENT, "No such directory", path)
+        if create and self._entry(path) is None:
+            self._folder(posixpath.dirname(path))
             node = _Node()
             node.modified_ms = self.now_ms
-            self._change_names("create", path, lambda names: names.__setitem__(path, node))
+            self._change_names("create", path, node)
         return MemoryFile(self, self._node(path), path)
 
     def read_bytes(self, path: str) -> bytes:
-        self.reads += 1
+        self.count_read(path)
         return bytes(self._node(path).content)
 
     def write_atomically(self, path: str, data: bytes) -> None:
@@ -219,17 +328,10 @@ class MemoryDisk:
         self.sync_directory(posixpath.dirname(path))
 
     def list_directory(self, path: str) -> list[str]:
-        if self._names.get(path, b"") is not None:
-            raise FileNotFoundError(errno.ENOENT, "No such directory", path)
-        prefix = path if path.endswith("/") else path + "/"
-        return sorted(
-            name[len(prefix) :]
-            for name in self._names
-            if name.startswith(prefix) and name != path and "/" not in name[len(prefix) :]
-        )
+        return sorted(self._folder(path).names)
 
     def exists(self, path: str) -> bool:
-        return path in self._names
+        return self._entry(path) is not None
 
     def size(self, path: str) -> int:
         return len(self._node(path).content)
@@ -238,55 +340,31 @@ class MemoryDisk:
         return self._node(path).modified_ms
 
     def make_directory(self, path: str) -> None:
-        if path in self._names:
+        if self._entry(path) is not None:
             return
         self.make_directory(posixpath.dirname(path))
-        self._change_names("mkdir", path, lambda names: names.__setitem__(path, None))
+        self._change_names("mkdir", path, _Folder())
 
     def rename(self, source: str, target: str) -> None:
-        if source not in self._names:
+        if self._entry(source) is None:
             raise FileNotFoundError(errno.ENOENT, "No such file", source)
-
-        def change(names: dict[str, _Node | None]) -> None:
-            for path in [path for path in names if path == source or path.startswith(source + "/")]:
-                names[target + path[len(source) :]] = names.pop(path)
-
-        self._change_names("rename", source, change)
+        self._change_names("rename", source, target=target)
 
     def remove(self, path: str) -> None:
-        def change(names: dict[str, _Node | None]) -> None:
-            names.pop(path, None)
-
-        if path in self._names:
-            self._change_names("remove", path, change)
+        if self._entry(path) is not None:
+            self._change_names("remove", path)
 
     def remove_tree(self, path: str) -> None:
-        def change(names: dict[str, _Node | None]) -> None:
-            for name in [name for name in names if name == path or name.startswith(path + "/")]:
-                del names[name]
-
-        if path in self._names:
-            self._change_names("remove", path, change)
+        self.remove(path)
 
     def sync_directory(self, path: str) -> None:
+        folder = self._folder(path)
         self.count_write("sync", path)
-        remaining = []
-        for folder, change in self._pending_names:
-            if folder == path:
-                change(self._durable_names)
-            else:
-                remaining.append((folder, change))
-        self._pending_names = remaining
+        folder.sync()
 
     def sync_all(self, path: str) -> None:
         self.count_write("sync", path)
-        for node in self._names.values():
-            if node is not None:
-                node.durable = bytearray(node.content)
-                node.pending.clear()
-        for _, change in self._pending_names:
-            change(self._durable_names)
-        self._pending_names.clear()
+        self._root.sync_all()
 
     def space(self, path: str) -> tuple[int, int]:
         return 1 << 40, 1 << 39
@@ -323,19 +401,20 @@ class MemoryDisk:
         node.pending.clear()
 
     def files(self) -> list[str]:
-        return sorted(path for path, node in self._names.items() if node is not None)
+        return sorted(path for path, _ in self._root.walk(""))
 
-    def copy(self) -> "MemoryDisk":
+    def copy(self) -> Self:
         """Another disk with what programs see on this one, all durable, unlocked."""
-        other = MemoryDisk()
+        other = self.fork()
+        other.sync_all("/")
+        other.writes = 0
+        other.kill()
+        return other
+
+    def fork(self) -> Self:
+        """Another disk in the very same state, lock and unsynced changes included, but without faults."""
+        other = type(self)()
         other.now_ms = self.now_ms
-        for path, node in self._names.items():
-            if node is None:
-                other._names[path] = None
-            else:
-                twin = _Node()
-                twin.content, twin.durable = bytearray(node.content), bytearray(node.content)
-                twin.modified_ms = node.modified_ms
-                other._names[path] = twin
-        other._durable_names = dict(other._names)
+        other._root = self._root.copy({})
+        other._locked = set(self._locked)
         return other

@@ -100,8 +100,13 @@ def pump(directory: LogDirectory, now_ms: int = NOW_MS) -> None:
         flush = log.begin_flush(now_ms)
         if flush is not None:
             _run(flush.work, flush.done)
+    failures: list[OSError] = []
     for chore in directory.take_chores(now_ms):
-        chore()
+        try:
+            chore()
+        except OSError as error:
+            failures.append(error)
+    directory.finish_chores(failures)
 
 
 def _run(work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:

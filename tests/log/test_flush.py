@@ -188,8 +188,10 @@ def test_a_full_disk_at_a_checkpoint_is_only_said() -> None:
     append(log, b"a")
     fail(disk, "write", errno.ENOSPC)
     directory.checkpoint_recovery_points()
+    pump(directory)
     assert directory.offline_because is None
     directory.checkpoint_recovery_points()
+    pump(directory)
     assert disk.read_bytes(f"{PATH}/recovery-point-offset-checkpoint") == b"0\n1\ntopic 0 0\n"
 
 

@@ -90,6 +90,7 @@ class LogMachine(RuleBasedStateMachine):
     def kill_and_start(self) -> None:
         self.directory.checkpoint_log_starts()
         self.directory.checkpoint_recovery_points()
+        pump(self.directory, NOW_MS)
         self.disk.kill()
         self.log, self.directory = reopen(self.environment, self.config)
         self.log.high_watermark = self.log.high_watermark_limit

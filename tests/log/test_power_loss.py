@@ -86,6 +86,7 @@ class Script:
         self.directory.checkpoint_recovery_points()
         self.directory.checkpoint_log_starts()
         self.directory.checkpoint_high_watermarks()
+        pump(self.directory)
 
     def restart(self) -> None:
         self.directory.close(clean=self.random.random() < 0.7)

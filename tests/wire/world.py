@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kbroker.broker.connection import Connection
@@ -61,14 +61,22 @@ class _Network(NetworkState):
 
 
 class WireWorld:
-    """Broker 1 with a topic of two partitions, and groups that can be used."""
+    """Broker 1 with `topics`: by default one of two partitions, and groups that can be used."""
 
-    def __init__(self, seed: object = 0, settings: Mapping[str, str] | None = None) -> None:
-        self.clock = FakeClock()
-        self.disk = DeferringDisk()
+    def __init__(
+        self,
+        seed: object = 0,
+        settings: Mapping[str, str] | None = None,
+        *,
+        disk: DeferringDisk | None = None,
+        clock: FakeClock | None = None,
+        topics: Sequence[str] = (TOPIC, OFFSETS_TOPIC),
+    ) -> None:
+        self.clock = FakeClock() if clock is None else clock
+        self.disk = DeferringDisk() if disk is None else disk
         environment = Environment(self.clock, SeededRandom(seed), self.disk)
         config = Config.from_sources({**_SETTINGS, **(settings or {})}, mode="dev")
-        directory = LogDirectory.open(environment, ROOT, node_id=1)
+        directory = self.directory = LogDirectory.open(environment, ROOT, node_id=1)
         self.waiting = WaitingRoom(self.clock)
         services = self.services = Services()
         services.node_id = 1
@@ -80,7 +88,7 @@ class WireWorld:
         services.replicas = ReplicaManager(1, directory, config)
         services.fetch_sessions = FetchSessionCache(100, environment.random)
         services.groups = self._groups = GroupCoordinators(services)
-        metadata = MetadataLog(environment, config, directory, self.waiting)
+        metadata = self._metadata = MetadataLog(environment, config, directory, self.waiting)
         services.metadata = services.controller = metadata
         services.producer_ids = BlockProducerIds(metadata, 1)
         self.network = _Network(config, self.clock)
@@ -89,9 +97,9 @@ class WireWorld:
         self._started = False
         metadata.add_listener(self._on_image)
         metadata.start({LISTENER: Endpoint("localhost", 9092, 0)})
-        ensure_topics([TOPIC, OFFSETS_TOPIC], services)
+        ensure_topics(topics, services)
         self.finish_turn()
-        assert set(metadata.image.topics) == {TOPIC, OFFSETS_TOPIC}
+        assert set(metadata.image.topics) >= set(topics)
 
     def _on_image(self, image: MetadataImage, delta: MetadataDelta) -> None:
         if self._started:
@@ -101,6 +109,12 @@ class WireWorld:
             self._started = True
             self.services.replicas.start(image)
             self._groups.start(image)
+
+    def stop(self) -> None:
+        """A clean stop."""
+        self._groups.close()
+        self._metadata.stop()
+        self.directory.close(clean=True, broker_epoch=self._metadata.broker_epoch)
 
     @property
     def topic_ids(self) -> list[bytes]:

@@ -1,0 +1,1 @@
+"""The gate's searches at the sizes of a night: `python -m tests.night`."""
