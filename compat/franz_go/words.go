@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -17,6 +18,7 @@ func client(bootstrap string, options ...kgo.Opt) *kgo.Client {
 		kgo.SeedBrokers(bootstrap),
 		kgo.RetryBackoffFn(backoff),
 		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	}
 	return kit.Must(kgo.NewClient(append(common, options...)...))
