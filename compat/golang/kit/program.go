@@ -120,15 +120,13 @@ func (c *Context) Broker(action string) {
 	Check(word == "done", "the runner could not %s the broker: %s", action, text)
 }
 
-// The last line of its output is the verdict, everything before it the log.
+// Its output is the verdict.
 func ownSuite(command []string) func(*Context) {
 	return func(c *Context) {
 		suite := exec.Command(command[0], append(command[1:], c.Kind, c.Bootstrap)...)
 		suite.Stderr = os.Stderr
 		output, err := suite.Output()
-		lines := strings.Split(strings.TrimSpace(string(output)), "\n")
-		fmt.Fprintln(os.Stderr, strings.Join(lines, "\n"))
-		c.remark = lines[len(lines)-1]
+		c.remark = strings.TrimSpace(string(output))
 		Check(err == nil, "%s", c.remark)
 	}
 }
