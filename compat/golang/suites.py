@@ -83,7 +83,7 @@ class Suite:
         for name, text in self.added.items():
             (package / name).write_text(text, encoding="utf-8")
         tags = ["-tags", self.tags] if self.tags else []
-        compiler = ["go", "test", "-c", "-mod=mod", *tags]
+        compiler = ["go", "test", "-c", "-mod=mod", "-trimpath", *tags]
         artifact.run([*compiler, "-o", directory / "suite.test", "."], cwd=package)
 
     def _versioned(self) -> str:
