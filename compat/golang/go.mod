@@ -1,0 +1,3 @@
+module kbroker/compat/golang
+
+go 1.25
