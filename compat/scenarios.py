@@ -39,15 +39,31 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "reset_offsets": "move a group's offsets by tool",
     "kcat_pipeline": "a large real file, line by line, through kill -9 to a group of three",
     "own_suite": "the client's own published test-suite",
+    "way_out_and_back": "kbroker's directory under Apache Kafka, and back, with clean stops",
+    "way_out_and_back_killed": "the same, with kill -9 at each stop",
+    "way_in_and_back": "Apache Kafka's directory under kbroker, and back",
     "dump_log": "every file of the data directory, read by Apache Kafka's own tool",
 }
 
 # Scenarios that say something about one broker only.
-ONLY_ON: Final[Mapping[str, str]] = {"transactional_refused": "kbroker"}
+ONLY_ON: Final[Mapping[str, str]] = {
+    "transactional_refused": "kbroker",
+    # They start both brokers themselves.
+    "way_out_and_back": "kbroker",
+    "way_out_and_back_killed": "kbroker",
+    "way_in_and_back": "kbroker",
+}
 
 # The rest must end within `DEADLINE_S`.
 DEADLINE_S: Final = 120.0
-DEADLINES_S: Final[Mapping[str, float]] = {"kcat_pipeline": 300.0, "dump_log": 300.0, "own_suite": 900.0}
+DEADLINES_S: Final[Mapping[str, float]] = {
+    "kcat_pipeline": 300.0,
+    "way_out_and_back": 600.0,
+    "way_out_and_back_killed": 600.0,
+    "way_in_and_back": 600.0,
+    "dump_log": 300.0,
+    "own_suite": 900.0,
+}
 
 
 def deadline_s(scenario: str) -> float:
