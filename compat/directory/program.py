@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import confluent_kafka
 
@@ -10,7 +11,7 @@ from compat.directory.by_hand import new_producer_id
 from compat.directory.stayers import Stayers
 from compat.directory.story import Story
 from compat.directory.turns import Turns, at
-from compat.harness import Context, Scenario, check, equal, serve
+from compat.harness import Context, Scenario, check, equal, eventually, serve
 from compat.kafka import artifacts
 from compat.kafka_tools.dump import check_directory
 
@@ -49,6 +50,8 @@ def _go(context: Context, directory: Turns, turns: Sequence[tuple[str, str]]) ->
         producer_id = _next_producer_id(here, producer_id)
         if number == len(turns) - 1:
             stayers.close()
+        first = story.first_offset("trimmed", 0)
+        eventually(partial(directory.has_written_down, "trimmed", 0, first), "the start is written down")
         directory.end(kind, how)
 
 
