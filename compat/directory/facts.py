@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
+    ConsumerGroupType,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -195,17 +196,17 @@ def _groups(admin: AdminClient) -> Facts:
     facts: Facts = {}
     listed = admin.list_consumer_groups().result(20)
     check(not listed.errors, f"errors of listed groups: {listed.errors}")
-    names = [each.group_id for each in listed.valid if not each.group_id.endswith("eyes")]
-    if not names:
-        return facts
-    for name, described in admin.describe_consumer_groups(names).items():
-        group = described.result(20)
-        facts[f"state of group {name}"] = group.state.name
+    groups = {each.group_id: each for each in listed.valid if not each.group_id.endswith("eyes")}
+    for name, listing in groups.items():
+        facts[f"state of group {name}"] = (listing.type.name, listing.state.name)
+    # Members of the newer protocol are told only by who runs it.
+    classic = [name for name, listing in groups.items() if listing.type == ConsumerGroupType.CLASSIC]
+    for name, described in admin.describe_consumer_groups(classic).items() if classic else ():
         facts[f"members of group {name}"] = sorted(
             (each.group_instance_id, each.member_id, sorted(map(_place, each.assignment.topic_partitions)))
-            for each in group.members
+            for each in described.result(20).members
         )
-    for name in names:
+    for name in groups:
         asked = [ConsumerGroupTopicPartitions(name)]
         for place in admin.list_consumer_group_offsets(asked)[name].result(20).topic_partitions:
             fact = f"offset of group {name} in {place.topic}-{place.partition}"
