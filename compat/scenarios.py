@@ -37,6 +37,14 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "restart_in_the_middle": "kill -9 and a clean restart under producers and a group",
     "transactional_refused": "transactions are not there yet: a clear error, at once",
     "reset_offsets": "move a group's offsets by tool",
+    "delete_offsets": "forget a group's offsets, and a group, by tool",
+    "describe_cluster": "log directories, quorum, endpoints, API versions, features by tool",
+    "dynamic_configs": "settings of topics, one broker and every broker, changed while it runs",
+    "client_metrics": "subscriptions to clients' metrics are kept, by tool",
+    "list_offsets": "first and last offsets, offsets of times, by tool",
+    "performance_tools": "the performance tests come to an end, and have counted right",
+    "verifiable_clients": "the clients of Apache Kafka's system tests: each record once, in order",
+    "unannounced": "tools that need what the broker does not announce say so, soon",
     "kcat_pipeline": "a large real file, line by line, through kill -9 to a group of three",
     "own_suite": "the client's own published test-suite",
     "way_out_and_back": "kbroker's directory under Apache Kafka, and back, with clean stops",
@@ -48,6 +56,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
 # Scenarios that say something about one broker only.
 ONLY_ON: Final[Mapping[str, str]] = {
     "transactional_refused": "kbroker",
+    "unannounced": "kbroker",
     # They start both brokers themselves.
     "way_out_and_back": "kbroker",
     "way_out_and_back_killed": "kbroker",
@@ -58,6 +67,13 @@ ONLY_ON: Final[Mapping[str, str]] = {
 DEADLINE_S: Final = 120.0
 DEADLINES_S: Final[Mapping[str, float]] = {
     "kcat_pipeline": 300.0,
+    # A JVM or two for every line.
+    "reset_offsets": 300.0,
+    "describe_cluster": 300.0,
+    "dynamic_configs": 300.0,
+    "client_metrics": 300.0,
+    "list_offsets": 300.0,
+    "unannounced": 300.0,
     "way_out_and_back": 600.0,
     "way_out_and_back_killed": 600.0,
     "way_in_and_back": 600.0,

@@ -14,6 +14,7 @@ from confluent_kafka.admin import (
 
 from compat.confluent_kafka.kit import Record, consumer, create_topic, producer
 from compat.harness import Context, equal, eventually
+from compat.kafka import tools
 
 Placed = list[tuple[int, Record]]
 
@@ -24,6 +25,11 @@ class OnlyKafka:
     def __init__(self) -> None:
         self._users: dict[str, int] = {}
         self._open: str | None = None
+
+    def all_features(self, context: Context) -> None:
+        """As the README says: in kbroker's directory they are at the levels that kbroker has."""
+        arguments = ("upgrade", "--release-version", "4.3")
+        tools.run(tools.FEATURES, "--bootstrap-server", context.bootstrap, *arguments)
 
     def credentials(self, admin: AdminClient, number: int) -> None:
         """All of before are there; one more is."""

@@ -67,6 +67,8 @@ class Story:
         if number == 0:
             for topic, (partitions, configs) in TOPICS.items():
                 self._create(context, topic, partitions, configs)
+        if context.broker_kind == "kafka" and number == 1:
+            self._only_kafka.all_features(context)
         self._write_records(context, number)
         self._compact(context)
         self._grow_and_trim(context, admin, number)
