@@ -68,7 +68,10 @@ DEADLINE_S: Final = 120.0
 DEADLINES_S: Final[Mapping[str, float]] = {
     "kcat_pipeline": 300.0,
     # A JVM or two for every line.
+    "group_of_three": 300.0,
+    "restart_in_the_middle": 300.0,
     "reset_offsets": 300.0,
+    "delete_offsets": 300.0,
     "describe_cluster": 300.0,
     "dynamic_configs": 300.0,
     "client_metrics": 300.0,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from compat.harness import Context, Scenario, check, equal
 from compat.kafka import tools
-from compat.kafka_tools.kit import consume, filled, offsets_of, produce, refusal, tool
+from compat.kafka_tools.kit import complaint, consume, filled, offsets_of, produce, tool
 
 
 def reset_offsets(context: Context) -> None:
@@ -60,7 +60,7 @@ def delete_offsets(context: Context) -> None:
     check([topic, "0", "Successful"] in [line.split() for line in said.splitlines()], said)
     equal(set(offsets_of(context, group)), {(other, 0)}, "offsets that are left")
     tool(context, tools.CONSUMER_GROUPS, "--delete", "--group", group)
-    said = refusal(context, tools.CONSUMER_GROUPS, "--describe", "--group", group, "--state")
+    said = complaint(context, tools.CONSUMER_GROUPS, "--describe", "--group", group, "--state")
     check("does not exist" in said or "not found" in said, f"a group that is gone: {said}")
 
 

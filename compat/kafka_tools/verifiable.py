@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from compat.harness import Context, Scenario, check, equal, eventually
 from compat.kafka import tools
-from compat.kafka_tools.kit import Speaker, create, refusal, tool
+from compat.kafka_tools.kit import Speaker, complaint, create, tool
 
 PARTITIONS = 6
 
@@ -15,8 +15,8 @@ def verifiable_clients(context: Context) -> None:
     producer = Speaker(context, tools.VERIFIABLE_PRODUCER, "--topic", context.topic(), "--acks", "-1", *count)
     consumer = _member(context, *count)
     try:
-        eventually(lambda: len(_acknowledged(producer)) == 500, "500 records are acknowledged", 60)
-        eventually(lambda: len(_read(consumer)) >= 500, "500 records are read", 60)
+        eventually(lambda: len(_acknowledged(producer)) == 500, "500 records are acknowledged", 120)
+        eventually(lambda: len(_read(consumer)) >= 500, "500 records are read", 120)
         equal(_read(consumer), _acknowledged(producer), "places and values")
         eventually(lambda: _committed(consumer) == {0: 500}, "the end is committed")
         equal(producer.said("producer_send_error"), [], "errors of the producer")
@@ -40,7 +40,7 @@ def group_of_three(context: Context) -> None:
         _settled(members)
         survivor = members[0]
         before = len(_read(survivor))
-        eventually(lambda: len(_read(survivor)) > before + 50, "the last member reads on", 60)
+        eventually(lambda: len(_read(survivor)) > before + 50, "the last member reads on", 120)
     finally:
         for each in (producer, *members):
             each.kill()
@@ -61,8 +61,11 @@ def _described(context: Context) -> None:
         "could not be deleted due to: NON_EMPTY_GROUP" in said or "is not empty" in said, f"deleting: {said}"
     )
     reset = ("--reset-offsets", "--group", group, "--topic", context.topic(), "--to-earliest", "--execute")
-    said = refusal(context, tools.CONSUMER_GROUPS, *reset)
-    check("only be reset if the group" in said, f"resetting a living group: {said}")
+    said = complaint(context, tools.CONSUMER_GROUPS, *reset)
+    check(
+        "can only be reset if the group" in said and "is inactive" in said,
+        f"resetting a living group: {said}",
+    )
 
 
 def restart_in_the_middle(context: Context) -> None:
@@ -78,7 +81,7 @@ def restart_in_the_middle(context: Context) -> None:
         _progress(producer, consumer)
         producer.end()
         sent = _acknowledged(producer)
-        eventually(lambda: sent.keys() <= _read(consumer).keys(), "all that was acknowledged is read", 60)
+        eventually(lambda: sent.keys() <= _read(consumer).keys(), "all that was acknowledged is read", 120)
         equal({place: _read(consumer)[place] for place in sent}, sent, "what was acknowledged, where it was")
         consumer.end()
     finally:
@@ -114,7 +117,7 @@ def _settled(members: Sequence[Speaker]) -> None:
         sizes = [len(share) for share in shares]
         return owned == list(range(PARTITIONS)) and max(sizes) - min(sizes) <= 1
 
-    eventually(even, f"{len(members)} members share {PARTITIONS} partitions evenly", 60)
+    eventually(even, f"{len(members)} members share {PARTITIONS} partitions evenly", 120)
 
 
 def _progress(producer: Speaker, consumer: Speaker) -> None:
@@ -122,7 +125,7 @@ def _progress(producer: Speaker, consumer: Speaker) -> None:
     eventually(
         lambda: len(_acknowledged(producer)) >= sent + 200 and len(_read(consumer)) >= read + 200,
         "200 more records are acknowledged and read",
-        60,
+        120,
     )
 
 
