@@ -21,6 +21,16 @@ CASES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (tools.SHARE_GROUPS, ("--describe", "--group", "g"), "does not support SHARE_GROUP_DESCRIBE"),
     (tools.CONFIGS, ("--describe", "--entity-type", "clients"), "does not support DESCRIBE_CLIENT_QUOTAS"),
     (
+        tools.CONSOLE_SHARE_CONSUMER,
+        ("--topic", "t", "--group", "share", "--timeout-ms", "20000"),
+        "does not support SHARE_GROUP_HEARTBEAT",
+    ),
+    (
+        tools.CONSOLE_CONSUMER,
+        ("--topic", "t", "--group", "newer", "--command-property", "group.protocol=consumer"),
+        "does not support CONSUMER_GROUP_HEARTBEAT",
+    ),
+    (
         tools.DELEGATION_TOKENS,
         ("--describe", "--command-config", os.devnull),
         "does not support DESCRIBE_DELEGATION_TOKEN",
