@@ -73,7 +73,8 @@ def dynamic_configs(context: Context) -> None:
     try:
         own = "log.segment.delete.delay.ms=59999 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:"
         default = "DYNAMIC_DEFAULT_BROKER_CONFIG:log.segment.delete.delay.ms=58888"
-        eventually(lambda: own in described(*broker) and default in described(*broker), "both settings")
+        wanted = (own, default)
+        eventually(lambda: all(map(described(*broker).__contains__, wanted)), "both settings")
         check("log.segment.delete.delay.ms=58888" in described(*every), "the setting of every broker")
     finally:
         altered("--delete-config log.segment.delete.delay.ms", *broker)
