@@ -5,7 +5,7 @@ import time
 from confluent_kafka import KafkaError, Message
 
 from compat.confluent_kafka.kit import Record, consumer, producer
-from compat.directory.story import Story
+from compat.directory.story import PATIENT, Story
 from compat.harness import Context, Failed, check, equal
 
 COUNT = 50
@@ -18,7 +18,7 @@ class Stayers:
     def __init__(self, context: Context) -> None:
         settings = {"enable.idempotence": True, "max.in.flight": 5, **RECONNECT}
         self._producer = producer(context, settings)
-        self._member = consumer(context, "stayer", {"session.timeout.ms": 120_000, **RECONNECT})
+        self._member = consumer(context, "stayer", {**PATIENT, **RECONNECT})
         self._member.subscribe(["ticker"], on_assign=lambda *_: self._note_assignment())
         self._assignments = 0
         self._number = 0

@@ -29,6 +29,8 @@ from compat.harness import Context, check, equal, eventually
 CODECS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 # A producer id, at the price of half a second.
 IDEMPOTENT: Final = {"enable.idempotence": True, "max.in.flight": 5}
+# A session that outlives whatever turn.
+PATIENT: Final = {"session.timeout.ms": 800_000, "max.poll.interval.ms": 900_000}
 LONG_AGO_MS: Final = 1_500_000_000_000
 
 # Topics of the first chapter: partitions, configs.
@@ -238,7 +240,7 @@ class Story:
 
         _read_as_member(context, f"joined{number}", 20)
         self.expected[f"state of group joined{number}"] = ("CLASSIC", "EMPTY")
-        _read_as_member(context, "static", 20, **{"group.instance.id": "one", "session.timeout.ms": 250_000})
+        _read_as_member(context, "static", 20, **{"group.instance.id": "one", **PATIENT})
         self.expected["state of group static"] = ("CLASSIC", "STABLE")
         # Apache Kafka knows a newer protocol; kbroker takes its members by the older one.
         protocol = "consumer" if context.broker_kind == "kafka" else "classic"
