@@ -68,6 +68,7 @@ DEADLINE_S: Final = 120.0
 DEADLINES_S: Final[Mapping[str, float]] = {
     "kcat_pipeline": 300.0,
     # A JVM or two for every line.
+    "admin": 300.0,
     "group_of_three": 300.0,
     "restart_in_the_middle": 300.0,
     "reset_offsets": 300.0,
