@@ -42,7 +42,7 @@ def produce(context: Context, topic: str, lines: list[str], *arguments: str) -> 
 
 def consume(context: Context, topic: str, count: int, *arguments: str) -> list[str]:
     """`count` lines of the console consumer; fewer when no more come for a while."""
-    limits = ("--max-messages", str(count), "--timeout-ms", "20000")
+    limits = ("--max-messages", str(count), "--timeout-ms", "60000")
     return tool(context, tools.CONSOLE_CONSUMER, "--topic", topic, *limits, *arguments).splitlines()
 
 
