@@ -31,6 +31,8 @@ class _Kbroker(Kbroker):
     """`kbroker` as the README starts it; `with_file`: as it does on Apache Kafka's directory."""
 
     with_file = False
+    # It ends with the program, however that ends.
+    own_session = False
 
     @property
     def data_directory(self) -> Path:
@@ -45,6 +47,8 @@ class _Kbroker(Kbroker):
 
 
 class _Kafka(Kafka):
+    own_session = False
+
     @property
     def data_directory(self) -> Path:
         return self.directory / "kbroker-data"
@@ -64,12 +68,12 @@ class Turns:
         kbroker.with_file = first == "kafka"
         text = server_properties(kbroker.port, int(controller[1]), kbroker.data_directory)
         kafka.properties_file.write_text(text, encoding="utf-8")
-        self._brokers: dict[str, BrokerProcess] = {"kbroker": kbroker, "kafka": kafka}
+        self.brokers: dict[str, BrokerProcess] = {"kbroker": kbroker, "kafka": kafka}
         self.directory = kbroker.data_directory
         self.bootstrap = kbroker.bootstrap
 
     def start(self, kind: str) -> None:
-        self._brokers[kind].start()
+        self.brokers[kind].start()
 
     def has_written_down(self, topic: str, partition: int, first_offset: int) -> bool:
         """Whether a kill can no longer undo a DeleteRecords, as it can for a minute with either broker."""
@@ -78,16 +82,16 @@ class Turns:
 
     def end(self, kind: str, how: str) -> None:
         """`stop` or `kill`; it must not have ended by itself."""
-        broker = self._brokers[kind]
+        broker = self.brokers[kind]
         failure = broker.failure()
         check(failure is None, failure or "")
         broker.stop() if how == "stop" else broker.kill()
 
     def close(self) -> None:
         """End whatever runs, and tell the log what the brokers said."""
-        for broker in self._brokers.values():
+        for broker in self.brokers.values():
             broker.kill()
-        print(self._brokers["kbroker"].output_tail(200), file=sys.stderr)
+        print(self.brokers["kbroker"].output_tail(200), file=sys.stderr)
 
 
 def server_properties(port: int, controller_port: int, data: Path) -> str:
