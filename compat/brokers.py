@@ -99,6 +99,8 @@ class BrokerProcess:
     kind = ""
     start_timeout_s = 30.0
     stop_timeout_s = 30.0
+    # Ctrl-C is for the runner, which then stops the broker itself.
+    own_session = True
 
     def __init__(self, directory: Path, properties: Mapping[str, str] | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -167,8 +169,7 @@ class BrokerProcess:
                 stderr=subprocess.STDOUT,
                 env=self.environment(),
                 cwd=self.directory,
-                # Ctrl-C is for the runner, which then stops the broker itself.
-                start_new_session=True,
+                start_new_session=self.own_session,
             )
         try:
             return wire.first_answer_s(HOST, self.port, started_at_s, self.start_timeout_s, self.running)

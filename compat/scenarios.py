@@ -39,6 +39,14 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "new_protocols_refused": "a member of a consumer or share group: a clear error, at once",
     "every_admin_call": "every call of the admin client is answered, or refused at once",
     "reset_offsets": "move a group's offsets by tool",
+    "delete_offsets": "forget a group's offsets, and a group, by tool",
+    "describe_cluster": "log directories, quorum, endpoints, API versions, features by tool",
+    "dynamic_configs": "settings of topics, one broker and every broker, changed while it runs",
+    "client_metrics": "subscriptions to clients' metrics are kept, by tool",
+    "list_offsets": "first and last offsets, offsets of times, by tool",
+    "performance_tools": "the performance tests come to an end, and have counted right",
+    "verifiable_clients": "the clients of Apache Kafka's system tests: each record once, in order",
+    "unannounced": "tools that need what the broker does not announce say so, soon",
     "kcat_pipeline": "a large real file, line by line, through kill -9 to a group of three",
     "streams_word_count": "two instances count words over a repartition topic, with changelogs",
     "streams_restart": "counts restored from changelogs; kill -9 and a clean restart under the application",
@@ -46,6 +54,9 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "connect_source_to_sink": "a file through a topic into another, told over REST",
     "connect_restart": "a worker killed and started again goes on where it was; a broker's kill -9",
     "own_suite": "the client's own published test-suite",
+    "way_out_and_back": "kbroker's directory under Apache Kafka, and back, with clean stops",
+    "way_out_and_back_killed": "the same, with kill -9 at each stop",
+    "way_in_and_back": "Apache Kafka's directory under kbroker, and back",
     "dump_log": "every file of the data directory, read by Apache Kafka's own tool",
 }
 
@@ -55,6 +66,11 @@ ONLY_ON: Final[Mapping[str, str]] = {
     "new_protocols_refused": "kbroker",
     "every_admin_call": "kbroker",
     "streams_exactly_once_refused": "kbroker",
+    "unannounced": "kbroker",
+    # They start both brokers themselves.
+    "way_out_and_back": "kbroker",
+    "way_out_and_back_killed": "kbroker",
+    "way_in_and_back": "kbroker",
 }
 
 # The rest must end within `DEADLINE_S`.
@@ -67,6 +83,19 @@ DEADLINES_S: Final[Mapping[str, float]] = {
     "streams_restart": 300.0,
     "connect_source_to_sink": 300.0,
     "connect_restart": 300.0,
+    # A JVM or two for every line.
+    "admin": 300.0,
+    "group_of_three": 300.0,
+    "reset_offsets": 300.0,
+    "delete_offsets": 300.0,
+    "describe_cluster": 300.0,
+    "dynamic_configs": 300.0,
+    "client_metrics": 300.0,
+    "list_offsets": 300.0,
+    "unannounced": 300.0,
+    "way_out_and_back": 600.0,
+    "way_out_and_back_killed": 600.0,
+    "way_in_and_back": 600.0,
     "own_suite": 900.0,
 }
 

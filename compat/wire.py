@@ -29,6 +29,12 @@ def frame(api_key: int, api_version: int, body: bytes, *, correlation_id: int = 
     return struct.pack(">i", len(header) + len(body)) + header + body
 
 
+def string(text: str) -> bytes:
+    """A string as requests that are not flexible hold it."""
+    data = text.encode()
+    return struct.pack(">h", len(data)) + data
+
+
 def metadata_request() -> bytes:
     """Metadata v4 of all topics, creating none."""
     return frame(METADATA, 4, struct.pack(">i?", -1, False), flexible=False)
@@ -36,16 +42,16 @@ def metadata_request() -> bytes:
 
 def create_topic_request(topic: str, partitions: int, configs: dict[str, str] | None = None) -> bytes:
     """CreateTopics v4 of one topic with one replica."""
-    body = struct.pack(">i", 1) + _string(topic) + struct.pack(">ihi", partitions, 1, 0)
+    body = struct.pack(">i", 1) + string(topic) + struct.pack(">ihi", partitions, 1, 0)
     body += struct.pack(">i", len(configs or {}))
     for name, value in (configs or {}).items():
-        body += _string(name) + _string(value)
+        body += string(name) + string(value)
     return frame(CREATE_TOPICS, 4, body + struct.pack(">i?", 30_000, False), flexible=False)
 
 
 def delete_topic_request(topic: str) -> bytes:
     """DeleteTopics v3 of one topic."""
-    body = struct.pack(">i", 1) + _string(topic) + struct.pack(">i", 30_000)
+    body = struct.pack(">i", 1) + string(topic) + struct.pack(">i", 30_000)
     return frame(DELETE_TOPICS, 3, body, flexible=False)
 
 
@@ -96,11 +102,6 @@ def first_answer_s(
             raise ConnectionError("the broker ended before it answered")
         time.sleep(0.005)
     raise TimeoutError(f"{host}:{port} answered no Metadata within {timeout_s:.0f} s")
-
-
-def _string(text: str) -> bytes:
-    data = text.encode()
-    return struct.pack(">h", len(data)) + data
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:

@@ -22,7 +22,14 @@ def admin_client(context: Context) -> AdminClient:
 
 @functools.cache
 def _admin_client(bootstrap: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500})
+    settings: Settings = {
+        "bootstrap.servers": bootstrap,
+        "log_level": 0,
+        "reconnect.backoff.max.ms": 500,
+        # Bootstrapping anew it would ask groups' coordinators through a handle that has ended, and hang.
+        "metadata.recovery.strategy": "none",
+    }
+    return AdminClient(settings)
 
 
 def create_topic(

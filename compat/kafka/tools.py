@@ -10,14 +10,34 @@ from typing import Final
 
 from compat.kafka import artifacts
 
-CONSOLE_PRODUCER: Final = "org.apache.kafka.tools.ConsoleProducer"
+ACLS: Final = "org.apache.kafka.tools.AclCommand"
+BROKER_API_VERSIONS: Final = "org.apache.kafka.tools.BrokerApiVersionsCommand"
+CLIENT_METRICS: Final = "org.apache.kafka.tools.ClientMetricsCommand"
+CLUSTER: Final = "org.apache.kafka.tools.ClusterTool"
 CONSOLE_CONSUMER: Final = "org.apache.kafka.tools.consumer.ConsoleConsumer"
-TOPICS: Final = "org.apache.kafka.tools.TopicCommand"
+CONSOLE_PRODUCER: Final = "org.apache.kafka.tools.ConsoleProducer"
+CONSOLE_SHARE_CONSUMER: Final = "org.apache.kafka.tools.consumer.ConsoleShareConsumer"
 CONSUMER_GROUPS: Final = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
-CONFIGS: Final = "kafka.admin.ConfigCommand"
+CONSUMER_PERFORMANCE: Final = "org.apache.kafka.tools.ConsumerPerformance"
+DELEGATION_TOKENS: Final = "org.apache.kafka.tools.DelegationTokenCommand"
 DELETE_RECORDS: Final = "org.apache.kafka.tools.DeleteRecordsCommand"
 DUMP_LOG: Final = "org.apache.kafka.tools.DumpLogSegments"
+END_TO_END_LATENCY: Final = "org.apache.kafka.tools.EndToEndLatency"
+FEATURES: Final = "org.apache.kafka.tools.FeatureCommand"
 GET_OFFSETS: Final = "org.apache.kafka.tools.GetOffsetShell"
+GROUPS: Final = "org.apache.kafka.tools.GroupsCommand"
+LEADER_ELECTION: Final = "org.apache.kafka.tools.LeaderElectionCommand"
+LOG_DIRS: Final = "org.apache.kafka.tools.LogDirsCommand"
+METADATA_QUORUM: Final = "org.apache.kafka.tools.MetadataQuorumCommand"
+PRODUCER_PERFORMANCE: Final = "org.apache.kafka.tools.ProducerPerformance"
+REASSIGN_PARTITIONS: Final = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"
+SHARE_GROUPS: Final = "org.apache.kafka.tools.consumer.group.ShareGroupCommand"
+STREAMS_GROUPS: Final = "org.apache.kafka.tools.streams.StreamsGroupCommand"
+TOPICS: Final = "org.apache.kafka.tools.TopicCommand"
+TRANSACTIONS: Final = "org.apache.kafka.tools.TransactionsCommand"
+VERIFIABLE_CONSUMER: Final = "org.apache.kafka.tools.VerifiableConsumer"
+VERIFIABLE_PRODUCER: Final = "org.apache.kafka.tools.VerifiableProducer"
+CONFIGS: Final = "kafka.admin.ConfigCommand"
 STORAGE: Final = "kafka.tools.StorageTool"
 
 QUIET: Final = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
@@ -36,13 +56,13 @@ def command(main_class: str, *arguments: str | Path) -> list[str]:
     ]
 
 
-def run(main_class: str, *arguments: str | Path, text: str = "", timeout_s: float = 60.0) -> str:
+def run(main_class: str, *arguments: str | Path, text: str = "", timeout_s: float = 120.0) -> str:
     """What a tool prints; ToolFailed when it ends badly."""
     return run_both(main_class, *arguments, text=text, timeout_s=timeout_s)[0]
 
 
 def run_both(
-    main_class: str, *arguments: str | Path, text: str = "", timeout_s: float = 60.0
+    main_class: str, *arguments: str | Path, text: str = "", timeout_s: float = 120.0
 ) -> tuple[str, str]:
     """What a tool prints, and what it complains of on standard error; ToolFailed when it ends badly."""
     done = subprocess.run(

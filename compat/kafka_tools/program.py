@@ -1,43 +1,16 @@
 """The program: Apache Kafka's tools, scenario by scenario."""
 
 import sys
-import time
-from datetime import UTC, datetime
 
-from compat.harness import Context, Failed, Scenario, check, equal, eventually, serve
+from compat.harness import Context, Scenario, check, equal, eventually, serve
 from compat.kafka import artifacts, tools
-from compat.kafka.tools import ToolFailed
+from compat.kafka_tools import cluster, groups, performance, unannounced, verifiable
 from compat.kafka_tools.dump import dump_log
-
-
-def tool(context: Context, main_class: str, *arguments: str, text: str = "") -> str:
-    """What a tool prints, told where the broker is."""
-    return tools.run(main_class, "--bootstrap-server", context.bootstrap, *arguments, text=text)
-
-
-def refusal(context: Context, main_class: str, *arguments: str) -> str:
-    """What a tool says when it must fail."""
-    try:
-        tool(context, main_class, *arguments)
-    except ToolFailed as error:
-        return str(error)
-    raise Failed(f"{main_class} {' '.join(arguments)} worked")
-
-
-def produce(context: Context, topic: str, lines: list[str], *arguments: str) -> None:
-    """Each line a record; the console producer only logs what goes wrong."""
-    text = "".join(f"{line}\n" for line in lines)
-    tool(context, tools.CONSOLE_PRODUCER, "--topic", topic, *arguments, text=text)
-
-
-def consume(context: Context, topic: str, count: int, *arguments: str) -> list[str]:
-    """`count` lines of the console consumer; fewer when no more come for a while."""
-    limits = ("--max-messages", str(count), "--timeout-ms", "20000")
-    return tool(context, tools.CONSOLE_CONSUMER, "--topic", topic, *limits, *arguments).splitlines()
+from compat.kafka_tools.kit import consume, create, filled, offsets_of, parsing, produce, refusal, tool
 
 
 def create_topic(context: Context) -> None:
-    _create(context, context.topic(), "--partitions", "3", "--config", "retention.ms=3600000")
+    create(context, context.topic(), "--partitions", "3", "--config", "retention.ms=3600000")
     described = tool(context, tools.TOPICS, "--describe", "--topic", context.topic())
     check("PartitionCount: 3" in described and "retention.ms=3600000" in described, described)
     equal(described.count("Leader: 1\t"), 3, "partitions with a leader")
@@ -54,7 +27,7 @@ def produce_with(codec: str) -> Scenario:
     """A scenario: the console producer with one codec, the console consumer."""
 
     def scenario(context: Context) -> None:
-        _create(context, context.topic())
+        create(context, context.topic())
         sent = [f"{number} " + "the quick brown fox " * (number % 50) for number in range(1000)]
         produce(context, context.topic(), sent, "--compression-codec", codec)
         equal(consume(context, context.topic(), len(sent), "--from-beginning"), sent, "values")
@@ -63,7 +36,7 @@ def produce_with(codec: str) -> Scenario:
 
 
 def keyed_and_unkeyed(context: Context) -> None:
-    _create(context, context.topic(), "--partitions", "3")
+    create(context, context.topic(), "--partitions", "3")
     keyed = [f"key-{number % 9}\t{number}" for number in range(90)]
     produce(context, context.topic(), keyed, "--reader-property", "parse.key=true")
     shown = ("--formatter-property", "print.key=true", "--formatter-property", "print.partition=true")
@@ -76,16 +49,16 @@ def keyed_and_unkeyed(context: Context) -> None:
         )
     nulls = context.topic("nulls")
     produce(
-        context, nulls, ["NULL\tno key", "tombstone\tNULL"], *_parsing("parse.key=true", "null.marker=NULL")
+        context, nulls, ["NULL\tno key", "tombstone\tNULL"], *parsing("parse.key=true", "null.marker=NULL")
     )
     found_nulls = consume(context, nulls, 2, "--from-beginning", "--formatter-property", "print.key=true")
     equal(found_nulls, ["null\tno key", "tombstone\tnull"], "null key and null value")
 
 
 def headers(context: Context) -> None:
-    _create(context, context.topic())
+    create(context, context.topic())
     lines = ["a:1,b:two,a:3\tvalue", "empty:\tsecond"]
-    produce(context, context.topic(), lines, *_parsing("parse.headers=true"))
+    produce(context, context.topic(), lines, *parsing("parse.headers=true"))
     found = consume(
         context, context.topic(), 2, "--from-beginning", "--formatter-property", "print.headers=true"
     )
@@ -93,19 +66,19 @@ def headers(context: Context) -> None:
 
 
 def consume_beginning(context: Context) -> None:
-    _filled(context, 50)
+    filled(context, 50)
     found = consume(context, context.topic(), 50, "--from-beginning")
     equal(found, [str(number) for number in range(50)], "values")
 
 
 def consume_offset(context: Context) -> None:
-    _filled(context, 50)
+    filled(context, 50)
     found = consume(context, context.topic(), 10, "--partition", "0", "--offset", "40")
     equal(found, [str(number) for number in range(40, 50)], "values")
 
 
 def admin(context: Context) -> None:
-    topic = _filled(context, 50)
+    topic = filled(context, 50)
     tool(context, tools.TOPICS, "--alter", "--topic", topic, "--partitions", "4")
     check("PartitionCount: 4" in tool(context, tools.TOPICS, "--describe", "--topic", topic), "partitions")
     entity = ("--entity-type", "topics", "--entity-name", topic)
@@ -141,38 +114,9 @@ def _groups(context: Context, topic: str) -> None:
     consume(context, topic, 10, "--group", group, "--from-beginning")
     listed = tool(context, tools.CONSUMER_GROUPS, "--list", "--state")
     check([group, "Empty"] in [line.split() for line in listed.splitlines()], f"listed groups: {listed}")
-    equal(_offsets(context, group)[topic, 0], ("30", "50", "20"), "offset, end and lag")
+    equal(offsets_of(context, group)[topic, 0], ("30", "50", "20"), "offset, end and lag")
     tool(context, tools.CONSUMER_GROUPS, "--delete", "--group", group)
     check(group not in tool(context, tools.CONSUMER_GROUPS, "--list").split(), "the group is still there")
-
-
-def reset_offsets(context: Context) -> None:
-    topic, group = _filled(context, 50), context.group()
-    consume(context, topic, 50, "--group", group, "--from-beginning")
-    middle = datetime.now(UTC)
-    time.sleep(0.01)
-    produce(context, topic, [str(number) for number in range(50, 60)])
-
-    def reset(*arguments: str) -> str:
-        tool(
-            context, tools.CONSUMER_GROUPS, "--reset-offsets", "--group", group, "--topic", topic, *arguments
-        )
-        return _offsets(context, group)[topic, 0][0]
-
-    equal(reset("--to-earliest", "--dry-run"), "50", "after a dry run")
-    equal(reset("--to-earliest", "--execute"), "0", "to the earliest")
-    equal(reset("--to-offset", "7", "--execute"), "7", "to an offset")
-    equal(reset("--shift-by", "5", "--execute"), "12", "shifted")
-    equal(
-        reset("--to-datetime", middle.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3], "--execute"), "50", "to a time"
-    )
-    equal(reset("--to-latest", "--execute"), "60", "to the latest")
-    equal(reset("--to-offset", "55", "--execute"), "55", "back to an offset")
-    equal(
-        consume(context, topic, 5, "--group", group),
-        [str(n) for n in range(55, 60)],
-        "where the group goes on",
-    )
 
 
 def unknown_topic(context: Context) -> None:
@@ -185,27 +129,6 @@ def unknown_topic(context: Context) -> None:
     equal(found, ["creates its topic"], "the auto-created topic")
 
 
-def _create(context: Context, topic: str, *arguments: str) -> None:
-    tool(context, tools.TOPICS, "--create", "--topic", topic, "--replication-factor", "1", *arguments)
-
-
-def _filled(context: Context, count: int) -> str:
-    _create(context, context.topic())
-    produce(context, context.topic(), [str(number) for number in range(count)])
-    return context.topic()
-
-
-def _parsing(*properties: str) -> list[str]:
-    return [part for each in properties for part in ("--reader-property", each)]
-
-
-def _offsets(context: Context, group: str) -> dict[tuple[str, int], tuple[str, str, str]]:
-    """(topic, partition) → current offset, log end offset, lag, as the group tool shows them."""
-    rows = tool(context, tools.CONSUMER_GROUPS, "--describe", "--group", group).splitlines()
-    cells = [row.split() for row in rows if row.startswith(f"{group} ")]
-    return {(row[1], int(row[2])): (row[3], row[4], row[5]) for row in cells}
-
-
 SCENARIOS: dict[str, Scenario] = {
     "create_topic": create_topic,
     **{f"produce_{codec}": produce_with(codec) for codec in ("none", "gzip", "snappy", "lz4", "zstd")},
@@ -214,8 +137,12 @@ SCENARIOS: dict[str, Scenario] = {
     "consume_beginning": consume_beginning,
     "consume_offset": consume_offset,
     "admin": admin,
-    "reset_offsets": reset_offsets,
     "unknown_topic": unknown_topic,
+    **groups.SCENARIOS,
+    **cluster.SCENARIOS,
+    **performance.SCENARIOS,
+    **verifiable.SCENARIOS,
+    **unannounced.SCENARIOS,
     "dump_log": dump_log,
 }
 

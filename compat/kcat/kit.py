@@ -122,11 +122,16 @@ class Member:
     def assigned(self) -> frozenset[int]:
         """The partitions of the last assignment it spoke of."""
         owned: set[int] = set()
-        for line in self._log.read_text().splitlines():
+        for line in self.said.splitlines():
             if "rebalanced" in line:
                 named = {int(number) for number in re.findall(r" \[(\d+)\]", line)}
                 owned = owned - named if "revoke" in line else owned | named
         return frozenset(owned)
+
+    @property
+    def said(self) -> str:
+        """Its log."""
+        return self._log.read_text()
 
     def lines(self) -> list[Line]:
         """What it has read so far."""

@@ -182,6 +182,10 @@ def static_member(context: Context) -> None:
         members.append(back)
         # Sooner than its session could have ended.
         settled([back], 2, 10)
+        double = static("double")
+        members.append(double)
+        eventually(lambda: "fenced by other consumer" in back.said, "the older of two doubles is fenced")
+        settled([double], 2, 10)
     finally:
         _end(members)
 
