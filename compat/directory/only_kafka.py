@@ -12,9 +12,10 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from compat.confluent_kafka.kit import Record, consumer, create_topic, producer
+from compat.confluent_kafka.kit import consumer, create_topic, producer
 from compat.harness import Context, equal, eventually
 from compat.kafka import tools
+from compat.records import Record
 
 Placed = list[tuple[int, Record]]
 

@@ -4,9 +4,10 @@ import time
 
 from confluent_kafka import KafkaError, Message
 
-from compat.confluent_kafka.kit import Record, consumer, producer
+from compat.confluent_kafka.kit import consumer, producer
 from compat.directory.story import PATIENT, Story
 from compat.harness import Context, Failed, check, equal
+from compat.records import Record
 
 COUNT = 50
 RECONNECT = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200}

@@ -20,11 +20,12 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from compat.confluent_kafka.kit import Record, admin_client, consumer, create_topic, error_of, poll, send
+from compat.confluent_kafka.kit import admin_client, consumer, create_topic, error_of, poll, send
 from compat.directory.by_hand import set_for_all_brokers
 from compat.directory.facts import Facts, everything
 from compat.directory.only_kafka import OnlyKafka
 from compat.harness import Context, check, equal, eventually
+from compat.records import Record
 
 CODECS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 # A producer id, at the price of half a second.
