@@ -57,6 +57,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--skip", action="append", default=[], choices=list(SCENARIOS), help="not this one; may be repeated"
     )
     parser.add_argument(
+        "--again", action="store_true", help="try what failed a second time; the results say so"
+    )
+    parser.add_argument(
         "--jobs", type=int, default=2, metavar="N", help="how many clients side by side, each with its broker"
     )
     parser.add_argument(
@@ -79,7 +82,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, folder: Path) -> int:
     names = _runnable(options.client or clients.names())
-    run = Run(options.broker, options.scenario or (), set(options.skip), folder)
+    run = Run(options.broker, options.scenario or (), set(options.skip), folder, again=options.again)
     first = [name for name in names if name not in clients.LAST]
     with contextlib.ExitStack() as stack:
         lanes = [_broker(options, folder, number) for number in range(_lanes(options, len(first)))]

@@ -24,11 +24,14 @@ from compat.scenarios import ONLY_ON, SCENARIOS, deadline_s
 class Run:
     """What is run, and what has come out so far."""
 
-    def __init__(self, broker_kind: str, only: Sequence[str], skip: Set[str], folder: Path) -> None:
+    def __init__(
+        self, broker_kind: str, only: Sequence[str], skip: Set[str], folder: Path, *, again: bool = False
+    ) -> None:
         self._kind = broker_kind
         self._only = only
         self._skip = skip
         self._folder = folder
+        self._again = again
         self.outcomes: dict[str, ClientResults] = {}
         # Clients whose program could not be built or started, and why.
         self.failures: dict[str, str] = {}
@@ -70,24 +73,18 @@ class Run:
             print(f"{name}: can not be run: {error}", flush=True)
 
     def _scenarios(self, name: str, client: clients.Client, broker: Broker) -> ClientResults:
-        """All scenarios of one client; a program that hangs or dies is started again."""
-        log = self._folder / f"{name}.log"
+        """All scenarios of one client; what failed may be tried again, and says so."""
         allowed = clients.allowed_failures(name, self._kind)
-        command = client.command()
-        program = Program(command, log)
-        outcomes = ClientResults(client.title, program.version)
-        _check_names(name, [*program.scenarios, *allowed])
+        attempts = _Attempts(name, client.command(), broker, self._folder / f"{name}.log")
+        outcomes = ClientResults(client.title, attempts.program.version)
+        _check_names(name, [*attempts.program.scenarios, *allowed])
         try:
-            for scenario in filter(self._wanted, program.scenarios):
+            for scenario in filter(self._wanted, attempts.program.scenarios):
                 started_at_s = time.monotonic()
-                prefix = f"{name}-{uuid.uuid4().hex[:6]}"
-                try:
-                    verdict = program.run(scenario, broker, prefix, deadline_s(scenario))
-                except ProgramFailed as error:
-                    verdict = Verdict("failed", str(error))
-                    program.close()
-                    program = Program(command, log)
-                verdict = _after(verdict, broker)
+                verdict = attempts.run(scenario)
+                if verdict.outcome == "failed" and scenario not in allowed and self._again:
+                    first, verdict = verdict, attempts.run(scenario)
+                    verdict = Verdict(verdict.outcome, f"{verdict.detail} (at first: {first.detail})".strip())
                 result = _judged(verdict, allowed.get(scenario), time.monotonic() - started_at_s)
                 outcomes.scenarios[scenario] = result
                 print(
@@ -95,13 +92,34 @@ class Run:
                     flush=True,
                 )
         finally:
-            program.close()
+            attempts.program.close()
         return outcomes
 
     def _wanted(self, scenario: str) -> bool:
         if scenario in self._skip or (self._only and scenario not in self._only):
             return False
         return ONLY_ON.get(scenario, self._kind) == self._kind
+
+
+class _Attempts:
+    """One client's program on one broker; one that hangs or dies is started again."""
+
+    def __init__(self, name: str, command: list[str], broker: Broker, log: Path) -> None:
+        self._name = name
+        self._command = command
+        self._broker = broker
+        self._log = log
+        self.program = Program(command, log)
+
+    def run(self, scenario: str) -> Verdict:
+        prefix = f"{self._name}-{uuid.uuid4().hex[:6]}"
+        try:
+            verdict = self.program.run(scenario, self._broker, prefix, deadline_s(scenario))
+        except ProgramFailed as error:
+            verdict = Verdict("failed", str(error))
+            self.program.close()
+            self.program = Program(self._command, self._log)
+        return _after(verdict, self._broker)
 
 
 def _check_names(client: str, names: Sequence[str]) -> None:
