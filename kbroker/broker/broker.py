@@ -315,11 +315,22 @@ class Broker:
 
 async def _settle() -> None:
     """Once the first clients have been answered: what makes later requests cheaper, but not the start."""
-    await trio.sleep(_SETTLE_AFTER_S)
-    table.preload()
+    while True:
+        await trio.sleep(_SETTLE_AFTER_S)
+        # Importing opens files: without a descriptor left it is tried again, until clients have gone.
+        if _preloaded():
+            break
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
+
+
+def _preloaded() -> bool:
+    try:
+        table.preload()
+    except (OSError, ImportError):
+        return False
+    return True
 
 
 def _reachable(host: str) -> str:

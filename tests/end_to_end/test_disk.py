@@ -281,6 +281,8 @@ def test_the_last_descriptor_is_not_the_end(start_broker: StartBroker, connect: 
     good = connect(broker)
     assert good.create_topic(TOPIC, 2, {"flush.messages": "1"}) == errors.NONE
     assert good.produce(TOPIC, 0, batch_of(b"first")) == (errors.NONE, 0)
+    # Right after the start the first fetch imports what it needs.
+    assert good.fetch(TOPIC, 0, 0).records[0][1] == b"first"
     for _ in range(2):
         crowd = [connect(broker) for _ in range(100)]
         eventually(lambda: "out of resources" in broker.read_output(), "no descriptor is missed")
