@@ -11,6 +11,7 @@ from kbroker.protocol.generated.metadata_request import MetadataRequest
 from tests.end_to_end.attacks import ATTACKS, METADATA, SETTINGS, memory_bytes, open_files, siege
 from tests.end_to_end.conftest import StartBroker
 from tests.end_to_end.plain_client import PlainClient
+from tests.end_to_end.process import BrokerProcess
 
 GATE = {
     "slow-loris": 200,
@@ -20,12 +21,12 @@ GATE = {
     "never reading": 10,
     "churn": 50,
 }
+HUNDRED_TOPICS = ("-o", "kbroker.topics=" + ",".join(f"topic-{n}:1:1" for n in range(100)))
 MAX_GROWTH_BYTES = 64 << 20
 
 
-def besieged(start_broker: StartBroker, attacks: dict[str, int]) -> dict[str, float]:
-    """The siege's figures; fails if memory or connections stay behind."""
-    broker = start_broker(*SETTINGS, "-o", "kbroker.topics=" + ",".join(f"topic-{n}:1:1" for n in range(100)))
+def besieged(broker: BrokerProcess, attacks: dict[str, int]) -> dict[str, float]:
+    """The siege's figures; fails if memory or connections stay behind. Stops the broker."""
     with PlainClient(broker.port) as client:
         # Whatever is opened for the first client is there to stay.
         client.ask(METADATA, 9, MetadataRequest(topics=None))
@@ -44,10 +45,10 @@ def besieged(start_broker: StartBroker, attacks: dict[str, int]) -> dict[str, fl
 
 @pytest.mark.parametrize("name", ["huge frames", "other protocols", "never reading", "churn"])
 def test_one_kind(start_broker: StartBroker, name: str) -> None:
-    besieged(start_broker, {name: GATE[name]})
+    besieged(start_broker(*SETTINGS, *HUNDRED_TOPICS), {name: GATE[name]})
 
 
 def test_all_at_once(start_broker: StartBroker) -> None:
     assert GATE.keys() == ATTACKS.keys()
-    figures = besieged(start_broker, GATE)
+    figures = besieged(start_broker(*SETTINGS, *HUNDRED_TOPICS), GATE)
     assert figures["requests"] > 100

@@ -14,7 +14,7 @@ from importlib import import_module
 Figures = dict[str, object]
 Search = Callable[[int, float], Figures]
 
-MODULES = ("tests.night.searches",)
+MODULES = ("tests.night.searches", "tests.night.hostile")
 SEARCHES: dict[str, Search] = {}
 
 

@@ -1,7 +1,7 @@
 """The README's tables, made from the code and from kept results.
 
-    python -m tests.tidy.readme --write    renew them
-    python -m tests.tidy.readme --check    exit code 1 if one is stale
+python -m tests.tidy.readme --write    renew them
+python -m tests.tidy.readme --check    exit code 1 if one is stale
 """
 
 import json
@@ -25,6 +25,7 @@ from kbroker.protocol.messages import API, KAFKA_VERSION
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 BENCH = ROOT / "compat" / "bench" / "figures.json"
+NIGHT = ROOT / "tests" / "night" / "figures.json"
 DIFF = ROOT / "compat" / "diff" / "figures.json"
 
 # Of the dynamic settings those behind a topic's take effect while the broker runs.
@@ -100,7 +101,35 @@ def diff() -> str:
     return "\n".join(lines)
 
 
-SECTIONS = {"apis": apis, "settings": settings, "clients": clients, "diff": diff, "speed": speed}
+def proof() -> str:
+    """How much was tried, and by which command."""
+    kbroker = results.load("kbroker")
+    scenarios = sum(client.count("passed") for client in kbroker.values())
+    compared = json.loads(DIFF.read_text())["requests"]
+    lines = ["| command | what it did in its last kept run |", "|---|---|"]
+    lines.append(f"| `python -m compat` | {scenarios} scenarios passed, {len(kbroker)} clients and tools |")
+    lines.append(
+        f"| `python -m compat --diff` | {compared:,} requests compared with Apache Kafka's answers |"
+    )
+    kept = json.loads(NIGHT.read_text())
+    for _, search in sorted(kept.items()):
+        figures = "; ".join(f"{name}: {_number(value)}" for name, value in search["figures"].items())
+        lines.append(f"| `{search['command']}` | {figures} |")
+    return "\n".join(lines)
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+SECTIONS = {
+    "apis": apis,
+    "settings": settings,
+    "clients": clients,
+    "diff": diff,
+    "proof": proof,
+    "speed": speed,
+}
 
 
 def renewed(text: str) -> str:
