@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from compat.brokers import broker_of
 from compat.harness import Context, Scenario, check, serve
 from compat.kafka import artifacts
 from compat.kafka.tools import QUIET, SHORT_LIVED
@@ -31,8 +32,17 @@ def class_path() -> str:
 
 
 def own_suite(context: Context) -> str:
-    """All tests of `CLASSES`."""
-    options = [*SHORT_LIVED, *QUIET, f"-Dsuite.bootstrap={context.bootstrap}"]
+    """All tests of `CLASSES`, on a broker without other topics: some count them, or subscribe to all."""
+    broker = broker_of(context.broker_kind, context.scratch / "broker")
+    broker.start()
+    try:
+        return _run(context, broker.bootstrap)
+    finally:
+        broker.kill()
+
+
+def _run(context: Context, bootstrap: str) -> str:
+    options = [*SHORT_LIVED, *QUIET, f"-Dsuite.bootstrap={bootstrap}"]
     output = context.scratch / "output"
     with output.open("wb") as file:
         command = ["java", *options, "-cp", class_path(), "Suite", *CLASSES]

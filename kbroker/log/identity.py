@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from kbroker.environment import Environment
 from kbroker.log.checkpoints import decode_properties
-from kbroker.protocol.primitives import uuid_to_text
+from kbroker.protocol.primitives import uuid_from_text, uuid_to_text
 
 META_PROPERTIES = "meta.properties"
 LOCK = ".lock"
@@ -55,6 +55,10 @@ def _check(path: str, meta: Mapping[str, str], node_id: int, cluster_id: str | N
     for key in ("cluster.id", "node.id", "directory.id"):
         if not meta.get(key):
             raise LogDirectoryError(f"{where} has no {key} in its {META_PROPERTIES}.")
+    try:
+        uuid_from_text(meta["directory.id"])
+    except ValueError as error:
+        raise LogDirectoryError(f"{where} has a bad directory.id in its {META_PROPERTIES}: {error}.") from None
     if meta["node.id"] != str(node_id):
         raise LogDirectoryError(f"{where} belongs to node {meta['node.id']}, not to node {node_id}.")
     if cluster_id is not None and meta["cluster.id"] != cluster_id:

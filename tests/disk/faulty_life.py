@@ -128,7 +128,9 @@ class FaultyLife:
         assert self.broker is not None
         self.broker.pass_time(2_000)
         offline = self.broker.directory.offline_because is not None
-        if self.failed is not None and self.failed == ("sync", "/"):
+        if self.failed is None:
+            return  # It comes only with the stop, if at all.
+        if self.failed == ("sync", "/"):
             # Not ours to sync; it may fail.
             assert not offline
         elif self.is_refusal:
@@ -137,7 +139,7 @@ class FaultyLife:
                 self._create("at-last", 1)
                 assert self.broker.create_topic("space", 1, {}) == errors.NONE
                 assert self.broker.new_producer() is not None
-        elif self._code == errno.EIO and self.failed is not None and self.failed[0] == "sync":
+        elif self._code == errno.EIO and self.failed[0] == "sync":
             assert offline, self.failed
         if offline:
             assert self._produce(0, b"too late") != errors.NONE

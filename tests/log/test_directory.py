@@ -55,6 +55,15 @@ def test_opening_touches_nothing_but_the_lock() -> None:
     assert disk.files() == before
 
 
+def test_a_damaged_identity() -> None:
+    disk = closed_disk()
+    path = f"{PATH}/meta.properties"
+    whole = disk.read_bytes(path)
+    position = whole.index(b"directory.id=") + len(b"directory.id=")
+    disk.corrupt(path, position + 3, 0x80)
+    assert "bad directory.id" in refused(disk)
+
+
 def test_a_foreign_directory() -> None:
     disk = MemoryDisk()
     disk.make_directory(f"{PATH}/holiday")
