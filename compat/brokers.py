@@ -28,8 +28,6 @@ PROPERTIES: Final[Mapping[str, str]] = {
     "num.partitions": "1",
     "auto.create.topics.enable": "true",
     "group.initial.rebalance.delay.ms": "0",
-    # Tests of clients let sessions end soon.
-    "group.min.session.timeout.ms": "100",
     "offsets.topic.replication.factor": "1",
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",

@@ -33,7 +33,9 @@ def class_path() -> str:
 
 def own_suite(context: Context) -> str:
     """All tests of `CLASSES`, on a broker without other topics: some count them, or subscribe to all."""
-    broker = broker_of(context.broker_kind, context.scratch / "broker")
+    # What its members ask for, so that they are soon missed.
+    short = {"group.min.session.timeout.ms": "100"}
+    broker = broker_of(context.broker_kind, context.scratch / "broker", short)
     broker.start()
     try:
         return _run(context, broker.bootstrap)
