@@ -92,8 +92,8 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         run.one_by_one([name for name in names if name in clients.LAST], lanes)
     if run.outcomes:
         print(results.terminal_table(run.outcomes))
-    if not options.scenario and not options.skip and not options.bootstrap:
-        results.save(options.broker, run.outcomes)
+    if not options.scenario and not options.bootstrap:
+        results.save(options.broker, run.outcomes, skipped=options.skip)
     for name, reason in run.failures.items():
         print(f"{name}: can not be run: {reason}")
     return 0 if all(outcome.good() for outcome in run.outcomes.values()) and not run.failures else 1

@@ -5,7 +5,7 @@ README's table is generated from these and from nothing else.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -45,10 +45,19 @@ class ClientResults:
         return all(result.outcome in GOOD for result in self.scenarios.values())
 
 
-def save(broker_kind: str, clients: Mapping[str, ClientResults], folder: Path = FOLDER) -> None:
-    """Put these clients' results in the place of their former ones."""
+def save(
+    broker_kind: str,
+    clients: Mapping[str, ClientResults],
+    folder: Path = FOLDER,
+    *,
+    skipped: Collection[str] = (),
+) -> None:
+    """Put these clients' results in the place of their former ones; `skipped` scenarios keep their last."""
+    former = load(broker_kind, folder)
     for name, results in clients.items():
+        last = former[name].scenarios if name in former else {}
         kept = asdict(results)
+        kept["scenarios"] |= {scenario: asdict(last[scenario]) for scenario in skipped if scenario in last}
         for scenario in kept["scenarios"].values():
             del scenario["seconds"]
         file = folder / name / NAME

@@ -26,6 +26,18 @@ def test_a_run_replaces_only_its_own_clients(tmp_path: Path) -> None:
     assert results.load("kafka", tmp_path)["a"].count("passed") == 1
 
 
+def test_what_is_skipped_keeps_its_last_result(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    results.save("kbroker", {"a": client_results(own_suite="passed", seek="failed")}, tmp_path)
+    new = {"a": client_results(seek="passed")}
+    results.save("kbroker", new, tmp_path, skipped=["own_suite", "admin"])
+    kept = results.load("kbroker", tmp_path)["a"].scenarios
+    assert {name: result.outcome for name, result in kept.items()} == {
+        "seek": "passed",
+        "own_suite": "passed",
+    }
+
+
 def test_only_what_was_not_allowed_spoils_a_run() -> None:
     assert client_results(seek="passed", admin="skipped", headers="allowed").good()
     assert not client_results(seek="failed").good()
