@@ -1,4 +1,4 @@
-"""Tools that need APIs which the broker does not announce: they must say so, and soon."""
+"""Tools that need APIs which the broker does not announce, or refuses: they must say so, and soon."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from compat.harness import Context, Scenario, check
 from compat.kafka import tools
 from compat.kafka_tools.kit import complaint
 
-# Tool, arguments, the API it misses.
+# Tool, arguments, what it says it misses.
 CASES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         tools.LEADER_ELECTION,
@@ -23,12 +23,12 @@ CASES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         tools.CONSOLE_SHARE_CONSUMER,
         ("--topic", "t", "--group", "share", "--timeout-ms", "20000"),
-        "does not support SHARE_GROUP_HEARTBEAT",
+        "does not support the share group protocol",
     ),
     (
         tools.CONSOLE_CONSUMER,
         ("--topic", "t", "--group", "newer", "--command-property", "group.protocol=consumer"),
-        "does not support CONSUMER_GROUP_HEARTBEAT",
+        "does not support the new CONSUMER group protocol",
     ),
     (
         tools.DELEGATION_TOKENS,
