@@ -55,11 +55,11 @@ def _check(path: str, meta: Mapping[str, str], node_id: int, cluster_id: str | N
     for key in ("cluster.id", "node.id", "directory.id"):
         if not meta.get(key):
             raise LogDirectoryError(f"{where} has no {key} in its {META_PROPERTIES}.")
-    try:
-        uuid_from_text(meta["directory.id"])
-    except ValueError as error:
-        raise LogDirectoryError(f"{where} has a bad directory.id in its {META_PROPERTIES}: {error}.") from None
     if meta["node.id"] != str(node_id):
         raise LogDirectoryError(f"{where} belongs to node {meta['node.id']}, not to node {node_id}.")
     if cluster_id is not None and meta["cluster.id"] != cluster_id:
         raise LogDirectoryError(f"{where} belongs to cluster {meta['cluster.id']}, not to {cluster_id}.")
+    try:
+        uuid_from_text(meta["directory.id"])
+    except ValueError as error:
+        raise LogDirectoryError(f"{where} has a bad directory.id in {META_PROPERTIES}: {error}.") from None
