@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RECEIVE_BUFFER_BYTES = 256 << 10
-# A client that does not read what it asked for is not read from either.
-MAX_OUTPUT_BYTES = 4 << 20
+# A client that does not read what it asked for is not read from either. The socket holds some megabytes
+# besides, so a little is enough to keep it full; and it is held for each of those who never read.
+MAX_OUTPUT_BYTES = 256 << 10
 # How long one connection's requests may keep the loop before others get their turn.
 SLICE_MS = 5
 
