@@ -13,16 +13,16 @@ invariants
       queue sets `paused`: the driver stops reading (back-pressure).
     - What one turn takes is bounded: after `SLICE_MS` (network) the rest of the input
       is held back (`yielded`, and paused) until others have had the loop.
-    - A frame is copied at most once in user space, and only its head: when
-      it straddles reads, it goes into a buffer of its own size. What a pause
-      or a length cut in two holds back is the rare exception: copied whole.
+    - Whoever handles a request keeps nothing of its bytes: their memory is used again.
+    - Input that has to wait keeps the buffer it lies in, if it is of some size (`buffers.py`).
+      Copied are small beginnings, and once a connection's first frame that is too large
+      for the buffer: its next ones are received to their size.
 
 Kafka: `Selector`, `Processor` and `RequestChannel`, for one connection.
 """
 
 from __future__ import annotations
 
-import mmap
 from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -46,24 +46,24 @@ LOST = "connection lost"
 
 _FROM_IMAGE = table.FROM_IMAGE
 _PRODUCE = 0
+# The only one whose answers hold file regions.
+_FETCH = 1
 _API_VERSIONS = 18
-# Above this a frame's memory comes from mmap, so that a declared but unsent frame costs no pages.
-_LAZY_FRAME_BYTES = 4 << 20
+# From here on it pays to learn a frame's size first.
+_LARGE_FRAME_BYTES = 32 << 10
 
 
 class _Answer:
     """The place of one request in the order of answers."""
 
-    __slots__ = ("api_key", "api_version", "correlation_id", "kept_under", "pending", "ready")
+    __slots__ = ("context", "pending", "ready")
 
-    def __init__(self, api_key: int, api_version: int, correlation_id: int) -> None:
-        self.api_key = api_key
-        self.api_version = api_version
-        self.correlation_id = correlation_id
-        # Where the network's reply cache wants it, if it need not be waited for.
-        self.kept_under: Key | None = None
-        self.pending: Pending[Any] | None = None
-        self.ready: list[Part] | None = None
+    def __init__(
+        self, context: RequestContext, pending: Pending[Any] | None, ready: list[Part] | None
+    ) -> None:
+        self.context = context
+        self.pending = pending
+        self.ready = ready
 
 
 class Connection:
@@ -71,15 +71,16 @@ class Connection:
 
     __slots__ = (
         "_answers",
-        "_backlog",
+        "_buffers",
         "_charged",
-        "_filled",
-        "_frame",
-        "_frame_view",
+        "_end",
+        "_expects_large",
+        "_held",
+        "_limit",
         "_network",
-        "_prefix",
         "_ready_listed",
         "_services",
+        "_start",
         "_trusted",
         "close_reason",
         "facts",
@@ -96,13 +97,14 @@ class Connection:
         self.facts = facts
         self._services = services
         self._network = network
+        self._buffers = network.buffers
         self._answers: deque[_Answer] = deque()
-        self._backlog: bytes = b""  # complete and partial frames not handled yet, while paused
-        self._prefix = b""  # less than four bytes of a length
-        self._frame: bytearray | mmap.mmap | None = None  # a frame that straddles reads
-        self._frame_view: memoryview | None = None
-        self._filled = 0
-        self._charged = 0  # bytes of the network's budget held by `_frame`
+        # Memory of our own while input is not handled: it lies from `_start` to `_end`, and what
+        # is received goes behind it, up to `_limit`.
+        self._held: memoryview | None = None
+        self._start = self._end = self._limit = 0
+        self._charged = 0  # bytes of the network's budget that `_held` takes
+        self._expects_large = False
         self._trusted = False  # has sent one valid request: larger frames are allowed
         self.close_reason: str | None = None  # set: send what is in `output`, then close
         self.output: deque[Part] = deque()
@@ -119,101 +121,109 @@ class Connection:
     # --- input ---------------------------------------------------------------------------------
 
     def receive_buffer(self) -> memoryview:
-        """Where the next bytes go: the rest of a straddling frame, else the shared buffer."""
-        if self._frame_view is not None:
-            return self._frame_view[self._filled :]
-        return self._network.receive_buffer
+        """Where the next bytes go: behind what is held, else into memory that all connections share."""
+        if self._held is not None:
+            return self._held[self._end : self._limit]
+        return self._buffers.length if self._expects_large else self._buffers.shared
 
     def received(self, count: int) -> None:
         """`count` bytes stand in `receive_buffer()`. Handle every complete frame among them."""
         self.last_active_ms = self._network.now_ms
-        if self._frame_view is not None:
-            self._filled += count
-            if self._filled == len(self._frame_view):
-                self._finish_frame()
+        held = self._held
+        if held is None:
+            self._consume(self._buffers.length if self._expects_large else self._buffers.shared, 0, count)
             return
-        view = self._network.receive_buffer[:count]
-        if self._prefix:
-            view = memoryview(self._prefix + bytes(view))
-            self._prefix = b""
-        self._consume(view)
+        self._end += count
+        if self._end == self._limit:
+            self._consume(held, self._start, self._end)
+
+    @property
+    def expects_rest(self) -> bool:
+        """Whether a frame's length has come by itself: the rest of it is probably there already."""
+        return self._expects_large and self._end == 4 < self._limit and self._held is not None
 
     def resume(self) -> None:
-        """Go on after `paused`: handle the backlog. Clears `paused` when reading may go on."""
+        """Go on after `paused`: handle what is held. Clears `paused` when reading may go on."""
         if not self.paused or self.yielded or self._must_pause():
             return
         self.paused = False
-        backlog, self._backlog = self._backlog, b""
-        if self._frame_view is not None and self._filled == len(self._frame_view):
-            self._finish_frame()
-        elif backlog:
-            self._consume(memoryview(backlog))
+        if self._held is not None:
+            self._consume(self._held, self._start, self._end)
 
-    def _consume(self, view: memoryview) -> None:
-        position = 0
-        end = len(view)
+    def _consume(self, buffer: memoryview, position: int, end: int) -> None:
+        """Handle the frames in `buffer` from `position` to `end`; hold what has to wait."""
+        network = self._network
         self.frame_started_ms = 0
-        while self.close_reason is None:
-            remaining = end - position
-            if remaining < 4:
-                if remaining:
-                    self._prefix = bytes(view[position:])
-                    self.frame_started_ms = self._network.now_ms
+        while self.close_reason is None and position < end:
+            body = position + 4
+            if body > end:
+                self._await_rest(buffer, position, end, body)
                 return
-            (size,) = _SIZE.unpack_from(view, position)
-            if not self._size_ok(size, view[position : position + 4]):
+            (size,) = _SIZE.unpack_from(buffer, position)
+            if not 0 < size <= (network.max_frame_bytes if self._trusted else network.max_first_frame_bytes):
+                self._refuse_size(size, buffer[position:body])
+                break
+            stop = body + size
+            if stop > end:
+                self._await_rest(buffer, position, end, stop)
                 return
-            if remaining < 4 + size:
-                self._begin_frame(size, view[position + 4 :])
+            if (self._answers or self.output_bytes) and not self._may_handle(buffer, body):
+                self._pause(buffer, position, end)
                 return
-            if (self._answers or self.output_bytes) and not self._may_handle(view, position + 4):
-                self._pause(view[position:])
-                return
-            self._handle(view[position + 4 : position + 4 + size])
-            position += 4 + size
-            if position < end and self._network.slice_is_over():
+            self._handle(buffer[body:stop])
+            position = stop
+            if position < end and network.slice_is_over():
                 self.yielded = True
-                self._pause(view[position:])
+                self._pause(buffer, position, end)
                 return
+        self._let_go()
 
-    def _size_ok(self, size: int, prefix: memoryview) -> bool:
+    def _refuse_size(self, size: int, prefix: memoryview) -> None:
         limit = self._network.max_frame_bytes if self._trusted else self._network.max_first_frame_bytes
-        if 0 < size <= limit:
-            return True
         self.close(_describe_bad_size(size, bytes(prefix), limit))
-        return False
 
-    def _begin_frame(self, size: int, head: memoryview) -> None:
-        """A frame whose rest has not arrived: give it a buffer of its own."""
-        if not self._network.charge(size):
-            # Over the broker's budget of request bytes: leave it in the socket for now.
-            self._pause(memoryview(_SIZE.pack(size) + bytes(head)))
-            self._network.wait_for_memory(self)
-            return
-        self._charged = size
-        self._frame = mmap.mmap(-1, size) if size > _LAZY_FRAME_BYTES else bytearray(size)
-        self._frame_view = memoryview(self._frame)
-        self._frame_view[: len(head)] = head
-        self._filled = len(head)
-        self.frame_started_ms = self._network.now_ms
+    def _await_rest(self, buffer: memoryview, position: int, end: int, stop: int) -> None:
+        """A frame that goes on to `stop`, behind the `end` of what has come."""
+        network = self._network
+        size = stop - position
+        fits = stop <= len(buffer)
+        if not (fits and buffer is self._held):
+            if not network.charge(size):
+                # Over the broker's budget of request bytes: leave the rest in the socket for now.
+                self._pause(buffer, position, end)
+                network.wait_for_memory(self)
+                return
+            if fits and buffer is self._buffers.shared and self._buffers.lend_shared(size):
+                self._held = buffer
+            else:
+                own = self._buffers.take(size)
+                own[: end - position] = buffer[position:end]
+                self._let_go()
+                self._held = own
+                self._expects_large = size > _LARGE_FRAME_BYTES
+                position, end, stop = 0, end - position, size
+            self._charged = size
+        self._start, self._end, self._limit = position, end, stop
+        self.frame_started_ms = network.now_ms
 
-    def _finish_frame(self) -> None:
-        view = self._frame_view
-        assert view is not None
-        if (self._answers or self.output_bytes) and not self._may_handle(view, 0):
-            self.paused = True
-            return
-        self._frame = self._frame_view = None
-        self.frame_started_ms = 0
-        try:
-            self._handle(view)
-        finally:
-            self._release_charge()
+    def _pause(self, buffer: memoryview, position: int, end: int) -> None:
+        """Hold back what has come, until `resume`."""
+        self.paused = True
+        if buffer is not self._held:
+            if buffer is not self._buffers.shared or not self._buffers.lend_shared(end - position):
+                buffer = memoryview(bytearray(buffer[position:end]))
+                position, end = 0, end - position
+            self._held = buffer
+        self._start, self._end, self._limit = position, end, end
 
-    def _release_charge(self) -> None:
-        if self._charged:
-            self._network.release(self._charged)
-            self._charged = 0
+    def _let_go(self) -> None:
+        """Nothing is held any more."""
+        if self._held is not None:
+            self._buffers.give_back(self._held)
+            self._held = None
+            if self._charged:
+                self._network.release(self._charged)
+                self._charged = 0
 
     def _may_handle(self, view: memoryview, position: int) -> bool:
         """Whether the request at `position` may be handled while earlier answers wait or are unsent."""
@@ -222,47 +232,37 @@ class Connection:
         if not self._answers:
             return True
         # Only Produces overlap, and only with Produces: so the first waiting answer tells of all.
-        return self._answers[0].api_key == _PRODUCE and bytes(view[position : position + 2]) == b"\x00\x00"
+        return self._answers[0].context.api_key == _PRODUCE and view[position] == view[position + 1] == 0
 
     def _must_pause(self) -> bool:
         if self.output_bytes > self._network.max_output_bytes:
             return True
         return len(self._answers) >= self._network.max_answers
 
-    def _pause(self, rest: memoryview) -> None:
-        self.paused = True
-        self._backlog = bytes(rest)
-
     # --- requests ------------------------------------------------------------------------------
 
     def _handle(self, frame: memoryview) -> None:
+        network = self._network
         kept_under = None
         try:
             if len(frame) > 8 and frame[1] in _FROM_IMAGE and not self._answers:
-                kept_under = self._network.replies.key(frame, self.facts)
+                kept_under = network.replies.key(frame, self.facts)
                 if kept_under is not None and self._answer_again(kept_under, frame):
                     return
-            header, position = headers.read_request_header(frame)
-            answer = _Answer(header.api_key, header.api_version, header.correlation_id)
-            route = self._network.routes.get(header.api_key) or self._network.add_route(header.api_key)
-            if not route.min_version <= header.api_version <= route.max_version:
-                self._answer_unsupported(answer)
+            api_key, version, correlation_id, client_id, position = headers.read_request_header(frame)
+            route = network.routes.get(api_key) or network.add_route(api_key)
+            context = RequestContext(
+                api_key, version, correlation_id, client_id or "", self.facts, self._services
+            )
+            if not route.min_version <= version <= route.max_version:
+                self._answer_unsupported(context)
                 return
-            request = route.read(frame, position, header.api_version)[0]
+            request = route.read(frame, position, version)[0]
             route.requests += 1
             self._trusted = True
-            context = RequestContext(
-                header.api_key,
-                header.api_version,
-                header.correlation_id,
-                header.client_id or "",
-                self.facts,
-                self._services,
-            )
-            answer.kept_under = kept_under
             response = route.handle(request, context)
             if response is not None:
-                self._take_answer(answer, response)
+                self._take_answer(context, response, kept_under)
         except Exception as error:
             self._fail(error)
 
@@ -273,7 +273,8 @@ class Connection:
             return False
         self._network.routes[frame[1]].requests += 1
         self._trusted = True
-        self._send([kept])
+        self.output.append(kept)
+        self.output_bytes += len(kept)
         return True
 
     def _fail(self, error: Exception) -> None:
@@ -286,27 +287,26 @@ class Connection:
             self._network.report_defect(error)
             self.close("internal error")
 
-    def _answer_unsupported(self, answer: _Answer) -> None:
-        if answer.api_key != _API_VERSIONS:
-            raise CloseConnection(f"API {answer.api_key} version {answer.api_version} is not supported")
-        answer.api_version = 0
-        self._take_answer(answer, table.unsupported_api_versions())
+    def _answer_unsupported(self, context: RequestContext) -> None:
+        if context.api_key != _API_VERSIONS:
+            raise CloseConnection(f"API {context.api_key} version {context.api_version} is not supported")
+        context.api_version = 0
+        self._take_answer(context, table.unsupported_api_versions(), None)
 
-    def _take_answer(self, answer: _Answer, response: Any) -> None:
+    def _take_answer(self, context: RequestContext, response: Any, kept_under: Key | None) -> None:
         if type(response) is Pending:
             if not response.done:
-                answer.pending = response
+                answer = _Answer(context, response, None)
                 self._answers.append(answer)
                 response.on_done(lambda value: self._complete(answer, value))
                 return
             response = response.value
-            answer.kept_under = None
-        parts = _encode(answer, response)
-        if answer.kept_under is not None:
-            self._network.replies.keep(answer.kept_under, parts)
+            kept_under = None
+        parts = _encode(context, response)
+        if kept_under is not None:
+            self._network.replies.keep(kept_under, parts)
         if self._answers:
-            answer.ready = parts
-            self._answers.append(answer)
+            self._answers.append(_Answer(context, None, parts))
         else:
             self._send(parts)
 
@@ -320,7 +320,7 @@ class Connection:
             if isinstance(response, Exception):
                 raise response
             if response is not None:
-                answer.ready = _encode(answer, response)
+                answer.ready = _encode(answer.context, response)
         except Exception as error:
             self._fail(error)
         answers = self._answers
@@ -369,20 +369,20 @@ class Connection:
         self.output.clear()
         self.output_bytes = 0
         self.on_ready = None
-        self._backlog = b""
-        self._frame = self._frame_view = None
-        self._release_charge()
+        self._let_go()
         self._network.forget(self)
 
 
-def _encode(answer: _Answer, response: Any) -> list[Part]:
+def _encode(context: RequestContext, response: Any) -> list[Part]:
     """Size, header and body; neighbouring byte strings joined, file regions left as they are."""
-    body: list[Part] = []
-    headers.write_response_header(body, answer.api_key, answer.api_version, answer.correlation_id)
-    response.write(body, answer.api_version)
-    size = sum(map(len, body))
+    body: list[Any] = []
+    headers.write_response_header(body, context.api_key, context.api_version, context.correlation_id)
+    response.write(body, context.api_version)
+    if context.api_key != _FETCH:
+        data = b"".join(body)
+        return [_SIZE.pack(len(data)) + data]
     parts: list[Part] = []
-    run: list[Any] = [_SIZE.pack(size)]
+    run: list[Any] = [_SIZE.pack(sum(map(len, body)))]
     for part in body:
         if type(part) is FileRegion:
             if run:

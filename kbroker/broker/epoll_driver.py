@@ -16,6 +16,7 @@ much as all the rest of a small request. Linux only.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
@@ -139,6 +140,9 @@ class EpollDriver:
             return
         self._network.begin_turn()
         connection.received(count)
+        if connection.expects_rest:
+            with contextlib.suppress(BlockingIOError):
+                connection.received(self._socket.recv_into(connection.receive_buffer()))
         if connection.output:
             send_output(self._socket, connection)
         self._reactor.finish_turn()

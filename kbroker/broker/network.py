@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kbroker.broker.buffers import Buffers
 from kbroker.broker.reply_cache import ReplyCache
 from kbroker.handlers import table
 from kbroker.handlers.context import CloseConnection
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RECEIVE_BUFFER_BYTES = 256 << 10
 # A client that does not read what it asked for is not read from either. The socket holds some megabytes
 # besides, so a little is enough to keep it full; and it is held for each of those who never read.
 MAX_OUTPUT_BYTES = 256 << 10
@@ -61,7 +61,7 @@ class NetworkState:
     def __init__(self, config: Config, clock: Clock) -> None:
         self.clock = clock
         self.now_ms = clock.monotonic_ms()
-        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
+        self.buffers = Buffers()
         self.routes: dict[int, Route] = {}
         self.replies = ReplyCache()
         self.connections: dict[Connection, Driver] = {}

@@ -31,6 +31,8 @@ class LogConfig:
         "flush_ms",
         "index_interval_bytes",
         "max_compaction_lag_ms",
+        "max_index_entries",
+        "max_time_index_entries",
         "min_cleanable_dirty_ratio",
         "min_compaction_lag_ms",
         "producer_id_expiration_ms",
@@ -38,7 +40,6 @@ class LogConfig:
         "retention_ms",
         "rules",
         "segment_bytes",
-        "segment_index_bytes",
         "segment_jitter_ms",
         "segment_ms",
     )
@@ -69,7 +70,9 @@ class LogConfig:
         # A compacted topic must roll in time for its oldest record to be compacted.
         self.segment_ms = min(segment_ms, max_compaction_lag_ms) if compact else segment_ms
         self.segment_jitter_ms = segment_jitter_ms
-        self.segment_index_bytes = segment_index_bytes
+        self.max_index_entries = segment_index_bytes // _INDEX_ENTRY_SIZE
+        # The last one is for the segment's end.
+        self.max_time_index_entries = segment_index_bytes // _TIME_INDEX_ENTRY_SIZE - 1
         self.index_interval_bytes = index_interval_bytes
         self.flush_messages = flush_messages
         self.flush_ms = flush_ms
@@ -84,14 +87,6 @@ class LogConfig:
         self.file_delete_delay_ms = file_delete_delay_ms
         self.producer_id_expiration_ms = producer_id_expiration_ms
         self.rules = ValidationRules(compacted=compact) if rules is None else rules
-
-    @property
-    def max_index_entries(self) -> int:
-        return self.segment_index_bytes // _INDEX_ENTRY_SIZE
-
-    @property
-    def max_time_index_entries(self) -> int:
-        return self.segment_index_bytes // _TIME_INDEX_ENTRY_SIZE
 
 
 def log_config_from(values: Mapping[str, str], producer_id_expiration_ms: int = 86_400_000) -> LogConfig:

@@ -13,7 +13,7 @@ import logging
 from enum import Enum
 
 from kbroker.environment import Environment
-from kbroker.log.config import LogConfig
+from kbroker.log.config import NO_LIMIT, LogConfig
 from kbroker.log.flush import REFUSALS, Flush, Flushing
 from kbroker.log.owner import LogOwner
 from kbroker.log.readable_log import ReadableLog, StorageError
@@ -164,7 +164,8 @@ class PartitionLog(ReadableLog):
         produce_version: int = 13,
     ) -> AppendInfo:
         """Append one batch, giving it its offsets in place; KafkaError if it may not come in."""
-        self.check_online()
+        if self.offline:
+            self.check_online()
         if records.readonly:
             records = memoryview(bytearray(records))
         is_client = origin is AppendOrigin.CLIENT
@@ -173,10 +174,11 @@ class PartitionLog(ReadableLog):
         else:
             header = read_batch_header(records)
             assert header.size == len(records)
-        if len(records) > self.config.segment_bytes:
+        config = self.config
+        if len(records) > config.segment_bytes:
             raise KafkaError(
                 RECORD_LIST_TOO_LARGE,
-                f"The batch has {len(records)} bytes, segment.bytes is {self.config.segment_bytes}",
+                f"The batch has {len(records)} bytes, segment.bytes is {config.segment_bytes}",
             )
         first_offset = self.log_end_offset
         header.base_offset = first_offset
@@ -198,8 +200,8 @@ class PartitionLog(ReadableLog):
         self._write(records, header, now_ms)
         return AppendInfo(
             first_offset,
-            header.base_offset + header.last_offset_delta,
-            now_ms if self.config.rules.log_append_time and is_client else -1,
+            first_offset + header.last_offset_delta,
+            now_ms if config.rules.log_append_time and is_client else -1,
             self.log_start_offset,
             False,
             self._flushing.is_due,
@@ -258,7 +260,7 @@ class PartitionLog(ReadableLog):
         if header.producer_id >= 0:
             self._note_producer(segment, batch, header)
         self.producers.end_offset = self.log_end_offset
-        if self._flushing.on_append(previous_end):
+        if self.config.flush_messages != NO_LIMIT and self._flushing.on_append(previous_end):
             self._owner.request_flush(self)
         if segment.size - self._writeback_from >= _WRITEBACK_BYTES:
             start, self._writeback_from = self._writeback_from, segment.size
@@ -276,8 +278,17 @@ class PartitionLog(ReadableLog):
 
     def _must_roll(self, segment: Segment, header: BatchHeader, size: int, now_ms: int) -> bool:
         config = self.config
-        if segment.size + size > config.segment_bytes:
+        size += segment.size
+        if size > config.segment_bytes:
             return segment.size > 0
+        since_first_ms = header.max_timestamp - (segment.first_timestamp or 0)
+        if (
+            segment.first_timestamp
+            and 0 <= since_first_ms <= config.segment_ms - segment.roll_jitter_ms
+            and header.base_offset + header.last_offset_delta - segment.base_offset <= MAX_RELATIVE_OFFSET
+            and size < config.max_time_index_entries * segment.index_interval_bytes
+        ):
+            return False
         if segment.size == 0:
             return header.last_offset - segment.base_offset > MAX_RELATIVE_OFFSET
         first = segment.first_batch_timestamp()
@@ -287,7 +298,7 @@ class PartitionLog(ReadableLog):
         if header.base_offset + header.last_offset_delta - segment.base_offset > MAX_RELATIVE_OFFSET:
             return True
         entries, time_entries = segment.index_entries
-        return entries >= config.max_index_entries or time_entries >= config.max_time_index_entries - 1
+        return entries >= config.max_index_entries or time_entries >= config.max_time_index_entries
 
     # --- rolling and flushing
 

@@ -62,7 +62,6 @@ class Segment:
         "_file",
         "_hint",
         "_index",
-        "_index_interval_bytes",
         "_prefix",
         "_rebuilt",
         "_reported_damage",
@@ -73,6 +72,7 @@ class Segment:
         "base_offset",
         "created_ms",
         "first_timestamp",
+        "index_interval_bytes",
         "indexes_dirty",
         "is_made",
         "max_timestamp",
@@ -108,7 +108,7 @@ class Segment:
         self.offset_of_max_timestamp = base_offset
         self._disk = disk
         self._prefix = f"{directory}/{offset_name(base_offset)}"
-        self._index_interval_bytes = index_interval_bytes
+        self.index_interval_bytes = index_interval_bytes
         self._since_index = 0
         self._file: File | None = None
         self._index: OffsetIndex | None = OffsetIndex() if size == 0 else None
@@ -158,7 +158,7 @@ class Segment:
         if header.max_timestamp > self.max_timestamp:
             self.max_timestamp = header.max_timestamp
             self.offset_of_max_timestamp = last_offset
-        if self._since_index > self._index_interval_bytes:
+        if self._since_index > self.index_interval_bytes:
             assert self._index is not None
             self._index.append(last_offset - self.base_offset, position)
             self._time_index.append(self.max_timestamp, self.offset_of_max_timestamp - self.base_offset)
@@ -235,7 +235,7 @@ class Segment:
         """Read both indexes; rebuild them where they do not fit the log."""
         index = OffsetIndex.decode(self._read(INDEX_SUFFIX), self.size)
         last = index.last()
-        sane = self.size <= self._index_interval_bytes if last is None else self._is_batch(*last)
+        sane = self.size <= self.index_interval_bytes if last is None else self._is_batch(*last)
         if sane:
             time_index = TimeIndex.decode(self._read(TIME_INDEX_SUFFIX), MAX_RELATIVE_OFFSET)
             self._index, self._time_index = index, time_index
@@ -256,7 +256,7 @@ class Segment:
             last = self._last_entry_on_disk()
             if last is not None and self._is_batch(*last):
                 return last[1]
-            if last is None and self.size <= self._index_interval_bytes:
+            if last is None and self.size <= self.index_interval_bytes:
                 return 0
             self.load_indexes()
         assert self._index is not None

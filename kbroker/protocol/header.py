@@ -31,26 +31,8 @@ _FLEXIBLE_FROM = {key: api.flexible_from for key, api in API.items()}
 _NEVER = 32767
 
 
-class RequestHeader:
-    """Who asks what, in which version."""
-
-    __slots__ = ("api_key", "api_version", "client_id", "correlation_id")
-
-    def __init__(self, api_key: int, api_version: int, correlation_id: int, client_id: str | None) -> None:
-        self.api_key = api_key
-        self.api_version = api_version
-        self.correlation_id = correlation_id
-        self.client_id = client_id
-
-    def __repr__(self) -> str:
-        return (
-            f"RequestHeader(api_key={self.api_key}, api_version={self.api_version}, "
-            f"correlation_id={self.correlation_id}, client_id={self.client_id!r})"
-        )
-
-
-def read_request_header(buffer: memoryview) -> tuple[RequestHeader, int]:
-    """The header at the start of `buffer`, and the position of the body.
+def read_request_header(buffer: memoryview) -> tuple[int, int, int, str | None, int]:
+    """API key, version, correlation id and client id at the start of `buffer`; the position of the body.
 
     For an unknown API the position is the one behind the client id: nobody
     knows what follows. Raises DecodeError.
@@ -69,7 +51,7 @@ def read_request_header(buffer: memoryview) -> tuple[RequestHeader, int]:
         client_id = str(buffer[10:position], "utf-8", "replace")
     if api_version >= _FLEXIBLE_FROM.get(api_key, _NEVER):
         position = _skip_tags(buffer, position)
-    return RequestHeader(api_key, api_version, correlation_id, client_id), position
+    return api_key, api_version, correlation_id, client_id, position
 
 
 def _skip_tags(buffer: memoryview, position: int) -> int:

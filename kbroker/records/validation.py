@@ -75,6 +75,7 @@ class ValidationRules:
         "compacted",
         "compression_level",
         "compression_type",
+        "decides_on_time",
         "log_append_time",
         "max_decompressed_bytes",
         "max_message_bytes",
@@ -101,19 +102,34 @@ class ValidationRules:
         self.compression_type = compression_type
         self.compression_level = compression_level
         self.max_decompressed_bytes = max_decompressed_bytes
+        # Whether a batch of the present without a flag has to be looked at all the same.
+        self.decides_on_time = log_append_time or timestamp_before_max_ms != _NO_LIMIT_MS
 
 
 def validate_produced(
     batch: memoryview, rules: ValidationRules, now_ms: int, produce_version: int
 ) -> tuple[memoryview, BatchHeader]:
     """The batch to append and its header, time stamped; `batch` itself unless it had to be recompressed."""
-    batch = _only_batch(batch, produce_version)
-    header = read_batch_header(batch)
+    size = len(batch)
+    header = read_batch_header(batch) if size >= HEADER_SIZE else None
+    if (
+        header is None
+        or header.batch_length + LENGTH_OVERHEAD != size
+        or header.magic != MAGIC
+        or header.attributes & COMPRESSION_MASK >= ZSTD
+    ):
+        batch = _only_batch(batch, produce_version)
+        header = read_batch_header(batch)
     _check_header(batch, header, rules)
     if rules.compacted:
         _check_keys(batch, header, rules)
-    _settle_timestamps(batch, header, rules, now_ms)
-    if rules.compression_type not in (PRODUCER_CODEC, header.compression):
+    if (
+        rules.decides_on_time
+        or header.attributes & LOG_APPEND_TIME_FLAG
+        or header.max_timestamp - now_ms > rules.timestamp_after_max_ms
+    ):
+        _settle_timestamps(batch, header, rules, now_ms)
+    if rules.compression_type != PRODUCER_CODEC and rules.compression_type != header.compression:
         batch = _recompress(batch, header, rules)
     return batch, header
 
@@ -167,18 +183,18 @@ def _whole_batch_size(records: memoryview, position: int) -> int | None:
 
 
 def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> None:
+    size = len(batch)
     if header.base_offset:
         raise _invalid(f"The base offset of a produced batch must be 0, not {header.base_offset}")
-    if len(batch) > rules.max_message_bytes:
-        raise _too_large(len(batch), rules)
+    if size > rules.max_message_bytes:
+        raise _too_large(size, rules)
     if not batch_crc_ok(batch):
         raise KafkaError(CORRUPT_MESSAGE, "The CRC of the record batch does not match its content")
     count = header.last_offset_delta + 1
     if count <= 0 or header.record_count <= 0 or count != header.record_count:
         raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
-    payload_size = len(batch) - HEADER_SIZE
-    if count * MIN_RECORD_SIZE > payload_size and not header.compression:
-        raise _invalid(f"{count} records can't be in {payload_size} bytes")
+    if count * MIN_RECORD_SIZE > size - HEADER_SIZE and not header.compression:
+        raise _invalid(f"{count} records can't be in {size - HEADER_SIZE} bytes")
     if header.attributes & CONTROL_FLAG:
         raise _invalid("Clients may not write control records")
     if header.producer_id >= 0 and header.base_sequence < 0:

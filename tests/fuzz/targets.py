@@ -49,16 +49,16 @@ class Target(NamedTuple):
 def request_decode(data: bytes) -> None:
     """A frame's header and body; what is read can be written, and read again."""
     try:
-        header, position = read_request_header(memoryview(data))
-        supported = SUPPORTED.get(header.api_key)
-        if supported is None or not supported[1] <= header.api_version <= supported[2]:
+        api_key, version, _, _, position = read_request_header(memoryview(data))
+        supported = SUPPORTED.get(api_key)
+        if supported is None or not supported[1] <= version <= supported[2]:
             return
-        read = request_class(header.api_key).read
-        request, _ = read(memoryview(data), position, header.api_version)
+        read = request_class(api_key).read
+        request, _ = read(memoryview(data), position, version)
     except DecodeError:
         return
-    again = encode(request, header.api_version)
-    assert encode(read(memoryview(again), 0, header.api_version)[0], header.api_version) == again
+    again = encode(request, version)
+    assert encode(read(memoryview(again), 0, version)[0], version) == again
 
 
 def requests() -> Iterator[bytes]:
