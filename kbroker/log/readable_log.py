@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from kbroker.log.config import LogConfig
 from kbroker.log.index import AbortedTransaction
 from kbroker.log.reader import (
-    Read,
     TimestampedOffset,
     iterate_batches,
     max_timestamp_offset,
@@ -20,6 +19,7 @@ from kbroker.log.reader import (
 )
 from kbroker.log.recovery import LoadedLog
 from kbroker.protocol.errors import KAFKA_STORAGE_ERROR, OFFSET_OUT_OF_RANGE, KafkaError
+from kbroker.protocol.primitives import FileRegion
 from kbroker.records.batch import BatchHeader
 
 logger = logging.getLogger(__name__)
@@ -78,8 +78,10 @@ class ReadableLog:
 
     @high_watermark.setter
     def high_watermark(self, offset: int) -> None:
-        self._high_watermark = min(max(offset, self.log_start_offset), self.log_end_offset)
-        self.producers.on_high_watermark(self._high_watermark)
+        if not self.log_start_offset <= offset <= self.log_end_offset:
+            offset = min(max(offset, self.log_start_offset), self.log_end_offset)
+        self._high_watermark = offset
+        self.producers.on_high_watermark(offset)
 
     @property
     def last_stable_offset(self) -> int:
@@ -116,16 +118,19 @@ class ReadableLog:
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
         return self.leader_epochs.end_offset_for(epoch, self.log_end_offset)
 
-    def read(self, offset: int, max_bytes: int, upper_offset: int, *, at_least_one: bool = True) -> Read:
-        """Whole batches from `offset` up to `upper_offset` (exclusive), about `max_bytes` of them."""
-        self.check_online()
+    def read(
+        self, offset: int, max_bytes: int, upper_offset: int, *, at_least_one: bool = True
+    ) -> FileRegion | None:
+        """Whole batches from `offset` up to `upper_offset` (exclusive), about `max_bytes` of them, if any."""
+        if self.offline:
+            self.check_online()
         if not self.log_start_offset <= offset <= self.log_end_offset:
             raise KafkaError(
                 OFFSET_OUT_OF_RANGE,
                 f"Offset {offset} is outside {self.log_start_offset}…{self.log_end_offset}",
             )
         if offset >= upper_offset:
-            return Read([], 0)
+            return None
         try:
             return read_region(
                 self.segments,

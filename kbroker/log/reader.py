@@ -1,6 +1,6 @@
 """Reading a log's segments: by offset, by time, batch by batch.
 
-What leaves here by `read_regions` is whole batches in one file region, from
+What leaves here by `read_region` is whole batches in one file region, from
 the batch that holds the wanted offset to the last one that fits.
 """
 
@@ -24,16 +24,6 @@ from kbroker.records.record import walk_outlines
 TimestampedOffset = tuple[int, int, int]
 
 
-class Read:
-    """Whole batches, ready to be sent."""
-
-    __slots__ = ("parts", "size_bytes")
-
-    def __init__(self, parts: list[FileRegion], size_bytes: int) -> None:
-        self.parts = parts
-        self.size_bytes = size_bytes
-
-
 def not_served(damage: DamagedBatch) -> KafkaError:
     return KafkaError(CORRUPT_MESSAGE, f"The log is damaged here: {damage}")
 
@@ -46,7 +36,7 @@ def read_region(
     upper_offset: int,
     log_end_offset: int,
     at_least_one: bool,
-) -> Read:
+) -> FileRegion | None:
     """From the batch that holds `offset` up to `upper_offset` (exclusive) and about `max_bytes`.
 
     `recent` knows where some batches of the active segment begin.
@@ -54,7 +44,7 @@ def read_region(
     active = segments.active
     position = recent.get(offset)
     if position is not None and upper_offset >= log_end_offset and active.size - position <= max_bytes:
-        return Read([FileRegion(active.file, position, active.size - position)], active.size - position)
+        return FileRegion(active.file, position, active.size - position)
     segment: Segment | None = segments.floor(offset)
     while segment is not None:
         following = segments.after(segment)
@@ -70,7 +60,7 @@ def read_region(
             raise not_served(damage) from None
         # The rest of this segment was compacted away.
         segment = following
-    return Read([], 0)
+    return None
 
 
 def _position_of(segment: Segment, active: Segment, recent: Mapping[int, int], offset: int) -> int:
@@ -78,19 +68,19 @@ def _position_of(segment: Segment, active: Segment, recent: Mapping[int, int], o
     return segment.position_of(offset) if position is None else position
 
 
-def _read(segment: Segment, start: int, limit: int, max_bytes: int, at_least_one: bool) -> Read:
+def _read(segment: Segment, start: int, limit: int, max_bytes: int, at_least_one: bool) -> FileRegion | None:
     if start >= limit:
-        return Read([], 0)
+        return None
     end = limit
     if start + max_bytes < limit:
         end = segment.boundary(start, start + max_bytes)
         if end == start:
             if not at_least_one:
-                return Read([], 0)
+                return None
             end = start + segment.header_at(start).batch_length + LENGTH_OVERHEAD
     if start < segment.trusted_from:
         end = segment.verified_end(start, end)
-    return Read([FileRegion(segment.file, start, end - start)], end - start)
+    return FileRegion(segment.file, start, end - start)
 
 
 def iterate_batches(

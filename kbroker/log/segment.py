@@ -15,7 +15,14 @@ from kbroker.environment import Disk, File
 from kbroker.log.index import AbortedTransaction, OffsetIndex, TimeIndex, decode_aborted
 from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan
 from kbroker.log.verified import VerifiedRanges
-from kbroker.records.batch import LENGTH_OVERHEAD, NO_TIMESTAMP, BatchHeader
+from kbroker.records.batch import (
+    HEADER_SIZE,
+    LENGTH_OVERHEAD,
+    MAGIC,
+    NO_TIMESTAMP,
+    BatchHeader,
+    read_batch_header,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +35,8 @@ SEGMENT_SUFFIXES = (LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFI
 
 # How much is checked against its CRC in one go, so that no read blocks for long.
 VERIFY_BYTES = 1024 * 1024
+# Sequential readers of one segment whose place is remembered.
+_HINTS = 32
 
 
 def offset_name(offset: int) -> str:
@@ -60,7 +69,7 @@ class Segment:
         "_aborted",
         "_disk",
         "_file",
-        "_hint",
+        "_hints",
         "_index",
         "_prefix",
         "_rebuilt",
@@ -119,8 +128,8 @@ class Segment:
         self._verified: VerifiedRanges | None = None
         self._rebuilt = False
         self._reported_damage = -1
-        # (offset, position) where the last read ended: where a sequential reader comes back.
-        self._hint = (-1, 0)
+        # Offset → position where reads have ended: where sequential readers come back.
+        self._hints: dict[int, int] = {}
 
     def __repr__(self) -> str:
         return f"Segment({self.path}, {self.size} bytes)"
@@ -405,8 +414,9 @@ class Segment:
         """Where the first batch that ends at or behind `offset` begins; `size` when there is none."""
         if offset <= self.base_offset:
             return 0
-        if self._hint[0] == offset:
-            return self._hint[1]
+        position = self._hints.get(offset)
+        if position is not None:
+            return position
         found = self.find(offset)
         return self.size if found is None else found[0]
 
@@ -416,17 +426,40 @@ class Segment:
             self.load_indexes()
         assert self._index is not None
         entry = self._index.floor_position(limit)
+        if entry is not None and entry[1] > start and self._ends_at(*entry, limit):
+            return entry[1]
         walk = self._walk(entry) if entry is not None and entry[1] > start else iter(self._scan(start))
         end = start
         try:
             for position, header in walk:
                 end = position + header.batch_length + LENGTH_OVERHEAD
                 if end > limit:
-                    self._hint = (header.base_offset, position)
+                    self._remember(header.base_offset, position)
                     return position
         except DamagedBatch as damage:
             return max(start, damage.position)
         return end
+
+    def _ends_at(self, relative_offset: int, position: int, limit: int) -> bool:
+        """Whether the batch of an index entry is the first that goes beyond `limit`: no need to walk."""
+        data = self.file.pread(HEADER_SIZE, position)
+        if len(data) < HEADER_SIZE:
+            return False
+        header = read_batch_header(data)
+        if (
+            position + header.batch_length + LENGTH_OVERHEAD <= limit
+            or header.magic != MAGIC
+            or header.base_offset + header.last_offset_delta != self.base_offset + relative_offset
+        ):
+            return False
+        self._remember(header.base_offset, position)
+        return True
+
+    def _remember(self, offset: int, position: int) -> None:
+        hints = self._hints
+        hints[offset] = position
+        if len(hints) > _HINTS:
+            del hints[next(iter(hints))]
 
     def header_at(self, position: int) -> BatchHeader:
         """The header of the batch at the boundary `position`."""
@@ -547,7 +580,7 @@ class Segment:
         self.size = position
         self.trusted_from = min(self.trusted_from, position)
         self.indexes_dirty = True
-        self._hint = (-1, 0)
+        self._hints.clear()
         self._since_index = 0
         self._index.truncate(position)
         last = self._index.last()

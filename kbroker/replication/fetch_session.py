@@ -177,6 +177,11 @@ class FetchSessionCache:
             return self._continue(request, uses_topic_ids, now_ms)
         if request.session_id != NO_SESSION:
             self._remove(request.session_id)
+        topics = request.topics
+        if request.session_epoch == FINAL_EPOCH and len(topics) == 1 == len(topics[0].partitions):
+            # Just one partition, so none is named twice.
+            topic = topics[0]
+            return FetchContext([FetchedPartition(topic.topic, topic.topic_id, topic.partitions[0])])
         named = _named(request, uses_topic_ids)
         if request.session_epoch == FINAL_EPOCH:
             return FetchContext(list(named.values()))

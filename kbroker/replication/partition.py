@@ -180,8 +180,7 @@ class Partition:
         """Whole batches from the one that holds `offset` up to `upper_offset`, exclusive."""
         log = self.log
         if log.log_start_offset <= offset < upper_offset:
-            parts = log.read(offset, max_bytes, upper_offset, at_least_one=at_least_one).parts
-            return parts[0] if parts else b""
+            return log.read(offset, max_bytes, upper_offset, at_least_one=at_least_one) or b""
         if not log.log_start_offset <= offset <= log.log_end_offset:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
         return b""

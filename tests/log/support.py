@@ -77,9 +77,9 @@ def read_once(
 ) -> list[memoryview]:
     """The batches of one read, which must be whole."""
     upper_offset = log.log_end_offset if upper_offset is None else upper_offset
-    read = log.read(offset, max_bytes, upper_offset)
-    data = b"".join(part.file.pread(part.length, part.position) for part in read.parts)
-    assert len(data) == read.size_bytes
+    region = log.read(offset, max_bytes, upper_offset)
+    data = b"" if region is None else region.file.pread(region.length, region.position)
+    assert len(data) == (0 if region is None else region.length)
     batches = list(iterate_batches(memoryview(data)))
     assert sum(map(len, batches)) == len(data)
     return batches

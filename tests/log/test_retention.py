@@ -113,7 +113,8 @@ def test_a_start_finishes_the_deletion() -> None:
 
 def test_a_response_under_way_still_reads_a_deleted_segment() -> None:
     log, directory, _ = filled(LogConfig(retention_ms=DAY_MS, file_delete_delay_ms=0))
-    (region,) = log.read(0, 100, 6).parts
+    region = log.read(0, 100, 6)
+    assert region is not None
     log.delete_old_segments(NOW_MS + 10 * DAY_MS)
     pump(directory, NOW_MS + 20 * DAY_MS)
     assert len(region.file.pread(region.length, region.position)) == len(region)
