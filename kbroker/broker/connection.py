@@ -27,9 +27,12 @@ from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from kbroker.broker.network import PRODUCE
 from kbroker.handlers import table
 from kbroker.handlers.context import CloseConnection, Pending, RequestContext
+from kbroker.protocol import errors
 from kbroker.protocol import header as headers
+from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import DecodeError, FileRegion
 
 if TYPE_CHECKING:
@@ -45,10 +48,10 @@ _SIZE = Struct(">i")
 LOST = "connection lost"
 
 _FROM_IMAGE = table.FROM_IMAGE
-_PRODUCE = 0
 # The only one whose answers hold file regions.
 _FETCH = 1
 _API_VERSIONS = 18
+_ANSWERED = KafkaError(errors.NONE)
 # From here on it pays to learn a frame's size first.
 _LARGE_FRAME_BYTES = 32 << 10
 
@@ -79,6 +82,7 @@ class Connection:
         "_limit",
         "_network",
         "_ready_listed",
+        "_records_at",
         "_services",
         "_start",
         "_trusted",
@@ -105,6 +109,8 @@ class Connection:
         self._start = self._end = self._limit = 0
         self._charged = 0  # bytes of the network's budget that `_held` takes
         self._expects_large = False
+        # Where in a Produce like the last one the records are; 0 if that is not known.
+        self._records_at = 0
         self._trusted = False  # has sent one valid request: larger frames are allowed
         self.close_reason: str | None = None  # set: send what is in `output`, then close
         self.output: deque[Part] = deque()
@@ -232,7 +238,7 @@ class Connection:
         if not self._answers:
             return True
         # Only Produces overlap, and only with Produces: so the first waiting answer tells of all.
-        return self._answers[0].context.api_key == _PRODUCE and view[position] == view[position + 1] == 0
+        return self._answers[0].context.api_key == PRODUCE and view[position] == view[position + 1] == 0
 
     def _must_pause(self) -> bool:
         if self.output_bytes > self._network.max_output_bytes:
@@ -243,12 +249,10 @@ class Connection:
 
     def _handle(self, frame: memoryview) -> None:
         network = self._network
-        kept_under = None
         try:
-            if len(frame) > 8 and frame[1] in _FROM_IMAGE and not self._answers:
-                kept_under = network.replies.key(frame, self.facts)
-                if kept_under is not None and self._answer_again(kept_under, frame):
-                    return
+            known = None if self._answers or len(frame) < 8 else self._answer_from_memory(frame)
+            if known is _ANSWERED:
+                return
             api_key, version, correlation_id, client_id, position = headers.read_request_header(frame)
             route = network.routes.get(api_key) or network.add_route(api_key)
             context = RequestContext(
@@ -260,22 +264,37 @@ class Connection:
             request = route.read(frame, position, version)[0]
             route.requests += 1
             self._trusted = True
+            if isinstance(known, KafkaError):
+                self._take_answer(context, network.produces.refuse(request, context, known), None)
+                return
             response = route.handle(request, context)
+            if route.learn is not None:
+                self._records_at = route.learn(frame, request, context)
             if response is not None:
-                self._take_answer(context, response, kept_under)
+                self._take_answer(context, response, known)
         except Exception as error:
             self._fail(error)
 
-    def _answer_again(self, key: Key, frame: memoryview) -> bool:
-        """Send the kept answer, if there is one; only after a request of that kind has been handled."""
-        kept = self._network.replies.find(key, frame, self._services.metadata.image)
-        if kept is None:
-            return False
-        self._network.routes[frame[1]].requests += 1
+    def _answer_from_memory(self, frame: memoryview) -> Key | KafkaError | None:
+        """What is known of a request whose like was handled before: `_ANSWERED` if that was enough."""
+        network = self._network
+        answer: bytes | KafkaError | None
+        if not frame[1] and self._records_at:
+            answer = network.produces.append(frame, self._records_at, self.facts.principal, self._services)
+            if answer is None or isinstance(answer, KafkaError):
+                return answer
+        elif frame[1] in _FROM_IMAGE:
+            key = network.replies.key(frame, self.facts)
+            answer = None if key is None else network.replies.find(key, frame, self._services.metadata.image)
+            if answer is None:
+                return key
+        else:
+            return None
+        network.routes[frame[1]].requests += 1
         self._trusted = True
-        self.output.append(kept)
-        self.output_bytes += len(kept)
-        return True
+        self.output.append(answer)
+        self.output_bytes += len(answer)
+        return _ANSWERED
 
     def _fail(self, error: Exception) -> None:
         """What an exception costs: this client its connection, and nobody else anything."""

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from kbroker.broker.connection import Connection
     from kbroker.config import Config
     from kbroker.environment import Clock
+    from kbroker.handlers.context import RequestContext
+    from kbroker.handlers.repeated_produce import RepeatedProduces
 
 log = logging.getLogger(__name__)
 
+PRODUCE = 0
 # A client that does not read what it asked for is not read from either. The socket holds some megabytes
 # besides, so a little is enough to keep it full; and it is held for each of those who never read.
 MAX_OUTPUT_BYTES = 256 << 10
@@ -36,7 +39,7 @@ SLICE_MS = 5
 class Route:
     """What an API key leads to."""
 
-    __slots__ = ("handle", "max_version", "min_version", "read", "requests")
+    __slots__ = ("handle", "learn", "max_version", "min_version", "read", "requests")
 
     def __init__(
         self, read: Callable[..., Any], handle: Callable[..., Any], min_version: int, max_version: int
@@ -46,6 +49,8 @@ class Route:
         self.min_version = min_version
         self.max_version = max_version
         self.requests = 0
+        # Where the records of like requests are, if those need not be decoded.
+        self.learn: Callable[[memoryview, Any, RequestContext], int] | None = None
 
 
 class Driver(Protocol):
@@ -64,6 +69,8 @@ class NetworkState:
         self.buffers = Buffers()
         self.routes: dict[int, Route] = {}
         self.replies = ReplyCache()
+        # From the first Produce on: `Route.learn` is the way to it.
+        self.produces: RepeatedProduces
         self.connections: dict[Connection, Driver] = {}
         self.connections_by_address: dict[str, int] = {}
         self.ready: deque[Connection] = deque()
@@ -105,6 +112,11 @@ class NetworkState:
         if supported is None:
             raise CloseConnection(f"API {api_key} is not supported")
         route = Route(request_class(api_key).read, table.handler(api_key), supported[1], supported[2])
+        if api_key == PRODUCE:
+            from kbroker.handlers.repeated_produce import RepeatedProduces
+
+            self.produces = RepeatedProduces()
+            route.learn = self.produces.learn
         self.routes[api_key] = route
         return route
 

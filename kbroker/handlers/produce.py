@@ -88,6 +88,18 @@ def handle(
     return produce.finish(topics)
 
 
+def refuse(request: ProduceRequest, context: RequestContext, error: KafkaError) -> ProduceResponse:
+    """The answer to a request for one partition whose log has refused the batch (`repeated_produce.py`)."""
+    produce = _Produce(request, context)
+    (topic,) = request.topic_data
+    (data,) = topic.partition_data
+    name = topic.topic_id if context.api_version >= FIRST_VERSION_WITH_TOPIC_IDS else topic.name
+    hosted = produce.find(name)
+    partition = None if hosted is None else hosted.partitions.get(data.index)
+    answers = [produce.failed(name, data.index, partition, error)]
+    return produce.respond([TopicProduceResponse(topic.name, topic.topic_id, answers)])
+
+
 def _refusal_of_transaction(request: ProduceRequest) -> KafkaError | None:
     """One transactional batch decides for the whole request, before anything is appended."""
     for topic in request.topic_data:
@@ -215,13 +227,13 @@ class _Produce:
     # --- the answer -----------------------------------------------------------------------------
 
     def finish(self, topics: list[TopicProduceResponse]) -> ProduceResponse | Pending[ProduceResponse] | None:
-        self.topics = topics
         if self.acks == 0:
             if self.failure is not None:
                 raise CloseConnection(f"a produce with acks=0 failed: {self.failure}")
             return None
         if self.waiting is None:
-            return self._response()
+            return self.respond(topics)
+        self.topics = topics
         keys = {unacknowledged.partition.key for unacknowledged in self.waiting}
         return self.context.services.waiting.wait(keys, self.timeout_ms, self._attempt, self._expire)
 
@@ -236,16 +248,16 @@ class _Produce:
             elif code != errors.NONE:
                 self._set_error(unacknowledged.name, unacknowledged.answer, code)
         self.waiting = still_waiting
-        return None if still_waiting else self._response()
+        return None if still_waiting else self.respond(self.topics)
 
     def _expire(self) -> ProduceResponse:
         """Out of time; the records stay and may yet be committed."""
         assert self.waiting is not None
         for unacknowledged in self.waiting:
             self._set_error(unacknowledged.name, unacknowledged.answer, errors.REQUEST_TIMED_OUT)
-        return self._response()
+        return self.respond(self.topics)
 
-    def _response(self) -> ProduceResponse:
+    def respond(self, topics: list[TopicProduceResponse]) -> ProduceResponse:
         if self.endpoints is None:
-            return ProduceResponse(self.topics)
-        return ProduceResponse(self.topics, 0, list(self.endpoints.values()))
+            return ProduceResponse(topics)
+        return ProduceResponse(topics, 0, list(self.endpoints.values()))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kbroker.log.config import NO_LIMIT
 from kbroker.protocol import errors
 from kbroker.protocol.errors import KafkaError
 
@@ -160,6 +161,11 @@ class Partition:
         return self.log.append_as_leader(
             records, self.leader_epoch, now_ms, origin=origin, produce_version=produce_version
         )
+
+    @property
+    def acknowledges_at_once(self) -> bool:
+        """Whether what is appended here is committed by that, whatever acks asks for."""
+        return self._alone and self.log.config.flush_messages == NO_LIMIT
 
     def outcome(self, last_offset: int, acks: int) -> int | None:
         """The error code to acknowledge an append up to `last_offset` with; None: not decided yet."""

@@ -1,0 +1,190 @@
+"""A Produce that differs from an earlier one in its records only.
+
+A producer sends one partition's batches one after the other, in requests that
+are the same but for correlation id and records. What such a request means was
+found out the first time, and most of its answer is known:
+
+    size  api key, version  correlation id  client id … topic, index  size  records  tags
+          └──── same ─────┘                 └──────── same ────────┘                same
+
+So only the log is asked. What is not plain goes the ordinary way: before anything
+is appended through `produce.handle`, and what the log refuses through `produce.refuse`.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from kbroker.handlers.produce import API_KEY, FIRST_VERSION_WITH_TOPIC_IDS, refuse
+from kbroker.log.partition_log import AppendOrigin
+from kbroker.protocol.errors import KafkaError
+from kbroker.protocol.generated.produce_response import (
+    PartitionProduceResponse,
+    ProduceResponse,
+    TopicProduceResponse,
+)
+from kbroker.protocol.header import write_response_header
+from kbroker.protocol.primitives import read_uvarint, uvarint
+
+if TYPE_CHECKING:
+    from kbroker.handlers.context import RequestContext, Services
+    from kbroker.metadata.image import MetadataImage
+    from kbroker.protocol.generated.produce_request import ProduceRequest
+    from kbroker.replication.partition import Partition
+    from kbroker.replication.replica_manager import HostedTopic
+
+_FIRST_FLEXIBLE = 9
+_FIRST_WITH_LOG_START = 5
+_SIZE = Struct(">i")
+# Base offset, log append time and, in later versions, log start offset of an answer.
+_OFFSET = Struct(">q")
+_OFFSETS = Struct(">qqq")
+_OLD_OFFSETS = Struct(">qq")
+_MARK = 0x5EED_0FF5_E7B1_7E55
+# No tags: of the partition, the topic and the request.
+_NO_TAGS = b"\0\0\0"
+# Of the attributes' low byte in a batch; and of size, a batch's header and tags.
+_ATTRIBUTES_AT = 22
+_LEAST_BYTES = 4 + 61 + len(_NO_TAGS)
+_TRANSACTIONAL = 0x10
+# API key and version stand before the correlation id, the rest of the header behind it.
+_BEHIND_CORRELATION = 8
+_MAX_KEPT = 4096
+
+
+class _Repeated:
+    """What one kind of request means, and the answer around its offsets."""
+
+    __slots__ = ("acks", "after", "before", "hosted", "offsets", "partition", "size", "version")
+
+    def __init__(
+        self,
+        hosted: HostedTopic,
+        partition: Partition,
+        acks: int,
+        version: int,
+        offsets: Struct,
+        before: bytes,
+        after: bytes,
+    ) -> None:
+        self.hosted = hosted
+        self.partition = partition
+        self.acks = acks
+        self.version = version
+        self.before = before
+        self.after = after
+        self.offsets = offsets
+        self.size = _SIZE.pack(_SIZE.size + len(before) + offsets.size + len(after))
+
+
+class RepeatedProduces:
+    """Shared by all connections of a broker; forgets everything when the metadata changes."""
+
+    __slots__ = ("_image", "_known", "_services")
+
+    def __init__(self) -> None:
+        self._image: MetadataImage | None = None
+        self._known: dict[tuple[bytes, str], _Repeated] = {}
+
+    def learn(self, frame: memoryview, request: ProduceRequest, context: RequestContext) -> int:
+        """Remember a request that was handled; where its like have their records, 0 if they are not known."""
+        if len(request.topic_data) != 1 or len(request.topic_data[0].partition_data) != 1 or not request.acks:
+            return 0
+        topic = request.topic_data[0]
+        data = topic.partition_data[0]
+        version = context.api_version
+        if data.records is None:
+            return 0
+        length = len(data.records)
+        if version >= _FIRST_FLEXIBLE:
+            counted, tail = uvarint(length + 1), _NO_TAGS
+        else:
+            counted, tail = _SIZE.pack(length), b""
+        at = len(frame) - len(tail) - length - len(counted)
+        if frame[at : at + len(counted)] != counted or frame[len(frame) - len(tail) :] != tail:
+            return 0
+        key = _key(frame, at, context.connection.principal)
+        image = context.services.metadata.image
+        if image is not self._image or len(self._known) >= _MAX_KEPT:
+            self._image = image
+            self._known.clear()
+        if key not in self._known:
+            replicas = context.services.replicas
+            by_id = version >= FIRST_VERSION_WITH_TOPIC_IDS
+            hosted = replicas.topics_by_id.get(topic.topic_id) if by_id else replicas.topics.get(topic.name)
+            partition = None if hosted is None else hosted.partitions.get(data.index)
+            if hosted is None or partition is None or hosted.is_internal or not -1 <= request.acks <= 1:
+                return 0
+            offsets = _OFFSETS if version >= _FIRST_WITH_LOG_START else _OLD_OFFSETS
+            around = _answer_around_offsets(topic.name, topic.topic_id, data.index, version, offsets)
+            self._known[key] = _Repeated(hosted, partition, request.acks, version, offsets, *around)
+        return at
+
+    def append(
+        self, frame: memoryview, at: int, principal: str, services: Services
+    ) -> bytes | KafkaError | None:
+        """Append the records; the whole answer, or why the log refused them. None: nothing was done."""
+        if services.metadata.image is not self._image or not at:
+            return None
+        known = self._known.get(_key(frame, at, principal))
+        if known is None:
+            return None
+        records = _records(frame, at, known.version)
+        partition = known.partition
+        if records is None or not partition.acknowledges_at_once:
+            return None
+        now_ms = services.environment.clock.wall_ms()
+        try:
+            info = services.replicas.append(
+                known.hosted, partition, records, known.acks, now_ms, AppendOrigin.CLIENT, known.version
+            )
+        except KafkaError as error:
+            return error.with_traceback(None)
+        if known.offsets is _OFFSETS:
+            offsets = _OFFSETS.pack(info.first_offset, info.log_append_time_ms, info.log_start_offset)
+        else:
+            offsets = _OLD_OFFSETS.pack(info.first_offset, info.log_append_time_ms)
+        return b"".join((known.size, frame[4:8], known.before, offsets, known.after))
+
+
+    def refuse(self, request: ProduceRequest, context: RequestContext, error: KafkaError) -> ProduceResponse:
+        """The answer to a request whose records `append` could not append."""
+        return refuse(request, context, error)
+
+
+def _key(frame: memoryview, at: int, principal: str) -> tuple[bytes, str]:
+    return b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), principal
+
+
+def _records(frame: memoryview, at: int, version: int) -> memoryview | None:
+    """The records, if they fill the frame from `at` on but for empty tags, and are not a transaction's."""
+    end = len(frame)
+    if end - at < _LEAST_BYTES:
+        return None
+    if version < _FIRST_FLEXIBLE:
+        size = _SIZE.unpack_from(frame, at)[0]
+        begin = at + 4
+    else:
+        end -= len(_NO_TAGS)
+        size, begin = read_uvarint(frame, at)
+        size -= 1
+        if frame[end] or frame[end + 1] or frame[end + 2]:
+            return None
+    if size != end - begin or frame[begin + _ATTRIBUTES_AT] & _TRANSACTIONAL:
+        return None
+    return frame[begin:end]
+
+
+def _answer_around_offsets(
+    name: str, topic_id: bytes, index: int, version: int, offsets: Struct
+) -> tuple[bytes, bytes]:
+    """What stands between correlation id and base offset of a successful answer, and behind its offsets."""
+    marks = (_MARK, _MARK, _MARK)
+    parts: list[Any] = []
+    write_response_header(parts, API_KEY, version, 0)
+    ProduceResponse(
+        [TopicProduceResponse(name, topic_id, [PartitionProduceResponse(index, 0, *marks)])]
+    ).write(parts, version)
+    before, _, after = b"".join(parts).partition(b"".join(map(_OFFSET.pack, marks))[: offsets.size])
+    return before[_SIZE.size :], after
