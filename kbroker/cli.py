@@ -1,6 +1,6 @@
 """The command `kbroker`: arguments, configuration file, variables → run.
 
-    kbroker [run] [--config FILE] [-o KEY=VALUE …] [--mode dev|kafka]
+    kbroker [run] [--config FILE] [-o KEY=VALUE …] [--mode dev|kafka] [--brokers N]
     kbroker health [--admin HOST:PORT]
 
 What is wrong with the configuration is said in one sentence on standard error,
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from kbroker.config import Config
 
+EXIT_FAILED = 1
 EXIT_BAD_USE = 2
+_MOST_BROKERS = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,36 +72,57 @@ def _run_parser() -> argparse.ArgumentParser:
         choices=("dev", "kafka"),
         help="defaults: dev (the default) for a laptop or a test, kafka for those of Apache Kafka",
     )
+    parser.add_argument(
+        "--brokers",
+        metavar="N",
+        default="1",
+        help="how many brokers, a process each, with the next node ids and ports; default: %(default)s",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), help="default: text")
     parser.add_argument("--log-level", metavar="LEVEL", help="DEBUG, INFO (the default), WARNING or ERROR")
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
+    from kbroker.broker.start_error import StartError
     from kbroker.config import ConfigError
 
     try:
-        config = _load(options)
-        _set_up_logs(config)
+        nodes = _load(options)
+        _set_up_logs(nodes[0])
+        if len(nodes) > 1:
+            from kbroker.supervisor import supervise
+
+            return supervise(nodes)
         from kbroker.broker.broker import run
 
-        return run(config)
-    except ConfigError as error:
+        run(nodes[0])
+        return 0
+    except (ConfigError, StartError) as error:
         print(f"kbroker: {_sentence(error)}", file=sys.stderr)
-        return EXIT_BAD_USE
+        return EXIT_BAD_USE if isinstance(error, ConfigError) else EXIT_FAILED
 
 
-def _load(options: argparse.Namespace) -> Config:
+def _load(options: argparse.Namespace) -> list[Config]:
     import os
 
-    from kbroker.config import Config
+    from kbroker.config.nodes import load_nodes
 
     overrides = dict(_split_override(text) for text in options.override)
     if options.log_format is not None:
         overrides["kbroker.log.format"] = options.log_format
     if options.log_level is not None:
         overrides["kbroker.log.level"] = options.log_level
-    return Config.from_sources(_read_file(options.config), os.environ, overrides, options.mode)
+    count = _count_brokers(options.brokers)
+    return load_nodes(count, _read_file(options.config), os.environ, overrides, options.mode)
+
+
+def _count_brokers(text: str) -> int:
+    from kbroker.config import ConfigError
+
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_BROKERS):
+        raise ConfigError(f"--brokers {text} is not a number from 1 to {_MOST_BROKERS}.")
+    return int(text)
 
 
 def _split_override(text: str) -> tuple[str, str]:

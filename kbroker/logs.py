@@ -11,25 +11,34 @@ import time
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-21 06:53:01.123 INFO    broker: message`."""
+    """`2026-11-21 06:53:01.123 INFO    broker: message`; of several nodes `node 2, broker: message`."""
+
+    def __init__(self, node_id: int | None = None) -> None:
+        super().__init__()
+        self._node = "" if node_id is None else f"node {node_id}, "
 
     def format(self, record: logging.LogRecord) -> str:
         seconds = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        name = record.name.removeprefix("kbroker.")
+        name = self._node + record.name.removeprefix("kbroker.")
         line = f"{seconds}.{int(record.msecs):03d} {record.levelname:<7} {name}: {_one_line(record)}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, logger, message, and exception if there is one."""
+    """One JSON object per line: time, level, node if there are several, logger, message, any exception."""
+
+    def __init__(self, node_id: int | None = None) -> None:
+        super().__init__()
+        self._node = {} if node_id is None else {"node": node_id}
 
     def format(self, record: logging.LogRecord) -> str:
         import json
 
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        fields = {
+        fields: dict[str, object] = {
             "time": f"{seconds}.{int(record.msecs):03d}Z",
             "level": record.levelname,
+            **self._node,
             "logger": record.name,
             "message": record.getMessage(),
         }
@@ -46,12 +55,12 @@ def _one_line(record: logging.LogRecord) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
 
 
-def set_up(log_format: str, level: str) -> None:
-    """Send every logger's lines to standard output; once, at start."""
+def set_up(log_format: str, level: str, node_id: int | None = None) -> None:
+    """Send every logger's lines to standard output; once, at start. One of several nodes marks them."""
     # Nobody reads these fields, so nobody need pay for them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    handler.setFormatter((JsonFormatter if log_format == "json" else TextFormatter)(node_id))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -7,7 +7,7 @@
 
 Sockets are bound first and listened on last: a port in use leaves the data
 directory untouched, and nobody connects to a broker that is not ready. What
-goes wrong before that is one sentence and an exit code.
+goes wrong before that is one sentence: StartError.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import logging
 import os
 import select
 import signal
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -60,22 +59,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXIT_FAILED = 1
 _PLAINTEXT = 0
 # Garbage is mostly freed by reference counts; cycles are few on the request path.
 _GC_THRESHOLD = 50_000
 _SETTLE_AFTER_S = 0.3
 
 
-def run(config: Config) -> int:
-    """Run a broker until it is told to stop; the exit code."""
+def run(config: Config, on_ready: Callable[[], object] = lambda: None) -> None:
+    """Run a broker until it is told to stop. Raises StartError."""
     _allow_many_files()
     try:
-        trio.run(_run_until_signal, config)
-    except (StartError, LogDirectoryError) as error:
-        print(f"kbroker: {str(error).rstrip('.')}.", file=sys.stderr)
-        return EXIT_FAILED
-    return 0
+        trio.run(_run_until_signal, config, on_ready)
+    except LogDirectoryError as error:
+        raise StartError(str(error)) from error
 
 
 def _allow_many_files() -> None:
@@ -86,7 +82,7 @@ def _allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _run_until_signal(config: Config) -> None:
+async def _run_until_signal(config: Config, on_ready: Callable[[], object]) -> None:
     # Until there is something to stop, a signal ends the process: the directory bears it.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda number, _: os._exit(128 + number))
@@ -96,6 +92,7 @@ async def _run_until_signal(config: Config) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 await nursery.start(broker.serve)
+                on_ready()
                 number = await anext(signals)
                 log.info("Stopping, because of %s", signal.Signals(number).name)
                 nursery.start_soon(_exit_at_second, signals)

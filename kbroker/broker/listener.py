@@ -113,7 +113,8 @@ class Acceptor:
 
     async def run(self, sock: socket.socket) -> None:
         """Accept until the socket is closed."""
-        while True:
+        # A stop may have closed it before this task's first turn: trio must not be asked to wait for it.
+        while sock.fileno() >= 0:
             try:
                 await trio.lowlevel.wait_readable(sock)
                 for _ in range(_ACCEPTS_PER_TURN):
@@ -121,8 +122,6 @@ class Acceptor:
             except BlockingIOError:
                 continue
             except OSError as error:
-                if sock.fileno() < 0:
-                    return
                 if error.errno in _OUT_OF_RESOURCES:
                     # The backlog keeps the clients; try again when somebody has gone.
                     self._network.report_refusal("a client", f"out of resources: {error.strerror}")

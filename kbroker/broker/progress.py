@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ class RecoveryProgress:
     def __call__(self, done_bytes: int, total_bytes: int) -> None:
         if total_bytes < _WORTH_SHOWING_BYTES:
             return
-        if sys.stderr.isatty():
+        if _has_terminal():
             self._show(done_bytes, total_bytes)
         elif done_bytes * 4 // total_bytes > self._quarter:
             self._quarter = done_bytes * 4 // total_bytes
@@ -46,3 +47,11 @@ class RecoveryProgress:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _has_terminal() -> bool:
+    """Whether there is one to draw on, and not in the background, as one of several nodes."""
+    try:
+        return sys.stderr.isatty() and os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
+    except OSError:
+        return False

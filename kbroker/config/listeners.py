@@ -85,7 +85,7 @@ def broker_listeners(
 ) -> tuple[Listener, ...]:
     """The listeners clients use; those in `controller_names` are checked and left out."""
     endpoints = parse_endpoints(listeners, "listeners")
-    _refuse_shared_ports(endpoints)
+    refuse_shared_ports(endpoints)
     advertised_endpoints = _advertised(advertised, endpoints)
     protocols = parse_protocol_map(protocol_map)
     controllers = {name.upper() for name in controller_names}
@@ -132,10 +132,11 @@ def _advertised(items: list[str], endpoints: Mapping[str, tuple[str, int]]) -> d
     return advertised
 
 
-def _refuse_shared_ports(endpoints: Mapping[str, tuple[str, int]]) -> None:
+def refuse_shared_ports(endpoints: Mapping[str, tuple[str, int]]) -> None:
+    """Raise ConfigError if two of these could not both listen."""
     taken: list[tuple[str, str, int]] = []
     for name, (host, port) in endpoints.items():
         for other, other_host, other_port in taken:
             if port == other_port != 0 and (host == other_host or not host or not other_host):
-                raise ConfigError(f"listeners gives port {port} to both {other} and {name}.")
+                raise ConfigError(f"Both {other} and {name} are to listen on port {port}.")
         taken.append((name, host, port))

@@ -263,6 +263,15 @@ def test_a_port_in_use_is_one_sentence() -> None:
         sock.close()
 
 
+def test_a_listener_that_is_closed_before_its_first_turn(driver: str) -> None:
+    async def main() -> None:
+        async with served(driver) as server:
+            server.listener.close()
+            await trio.testing.wait_all_tasks_blocked()
+
+    run(main)
+
+
 def test_every_address_of_both_families() -> None:
     listener = bind("PLAINTEXT", "", 0, None)
     port = listener.bound[1]

@@ -20,12 +20,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     """Runs the command with a broker that only says which configuration it got."""
     seen: list[Config] = []
 
-    def run_broker(config: Config) -> int:
-        seen.append(config)
-        return 0
-
     broker = types.ModuleType("kbroker.broker.broker")
-    vars(broker)["run"] = run_broker
+    vars(broker)["run"] = seen.append
     monkeypatch.setitem(sys.modules, "kbroker.broker.broker", broker)
     monkeypatch.setattr("kbroker.logs.set_up", lambda log_format, level: None)
     # Whatever the developer's own shell says of Kafka.
@@ -74,6 +70,11 @@ def test_options_beat_variables_beat_the_file(
         (["--config", "/"], "cannot read /: Is a directory."),
         (["--log-level", "LOUD"], "String must be one of (case insensitive)"),
         (["-o", "listeners=SSL://:9092"], "does not support yet"),
+        (["--brokers", "0"], "--brokers 0 is not a number from 1 to 1000."),
+        (["--brokers", "1001"], "--brokers 1001 is not a number from 1 to 1000."),
+        (["--brokers", "two"], "--brokers two is not a number from 1 to 1000."),
+        (["--brokers", "2", "-o", "num.partition=3"], "Did you mean num.partitions?"),
+        (["--brokers", "2", "-o", "listeners=PLAINTEXT://:65535"], "65536"),
     ],
 )
 def test_a_bad_configuration_is_one_sentence_on_standard_error(
@@ -107,9 +108,9 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "kbroker 0." in capsys.readouterr().out
 
 
-def test_reading_the_configuration_imports_nothing_heavy() -> None:
+def test_reading_the_configuration_and_supervising_imports_nothing_heavy() -> None:
     program = (
-        "import sys; import kbroker.cli, kbroker.config;"
+        "import sys; import kbroker.cli, kbroker.config, kbroker.supervisor;"
         "heavy = {'trio', 'rich', 'prometheus_client', 'cramjam', 'asyncio', 'ssl', 'json', 'dataclasses'};"
         "print(sorted(heavy & set(sys.modules)), 'kbroker.config.documentation' in sys.modules)"
     )

@@ -28,3 +28,9 @@ def test_json_is_one_object_per_line() -> None:
 
 def test_a_failure_is_shown_with_its_traceback() -> None:
     assert logs.TextFormatter().format(record("oh", failed=True)).endswith("ValueError: broken")
+
+
+def test_lines_of_one_of_several_nodes_say_which() -> None:
+    assert logs.TextFormatter(2).format(record("started")).endswith("INFO    node 2, broker: started")
+    assert json.loads(logs.JsonFormatter(2).format(record("started")))["node"] == 2
+    assert "node" not in json.loads(logs.JsonFormatter().format(record("started")))

@@ -47,8 +47,8 @@ class BrokerProcess:
             env={**os.environ, **(variables or {})},
         )
         try:
-            self.bootstrap = self._await(_LISTENING)
-            self.admin = self._await(_ADMIN)
+            self.bootstrap = self.await_output(_LISTENING)
+            self.admin = self.await_output(_ADMIN)
         except AssertionError:
             self.end()
             raise
@@ -58,7 +58,7 @@ class BrokerProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def _await(self, pattern: re.Pattern[str]) -> str:
+    def await_output(self, pattern: re.Pattern[str]) -> str:
         """The first group of the first line that matches."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while (found := pattern.search(self.output)) is None:

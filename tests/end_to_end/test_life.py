@@ -21,8 +21,8 @@ from tests.end_to_end.conftest import StartBroker
 from tests.end_to_end.process import BrokerProcess, run_to_end
 
 
-def produce(broker: BrokerProcess, topic: str, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True})
+def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
     failures: list[object] = []
     for value in values:
         producer.produce(topic, value, on_delivery=lambda error, _: failures.append(error) if error else None)
@@ -30,8 +30,8 @@ def produce(broker: BrokerProcess, topic: str, values: list[bytes]) -> None:
     assert failures == []
 
 
-def consume(broker: BrokerProcess, topic: str, count: int) -> list[bytes]:
-    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "reader"})
+def consume(bootstrap: str, topic: str, count: int) -> list[bytes]:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader"})
     consumer.assign([TopicPartition(topic, 0, 0)])
     values: list[bytes] = []
     deadline = time.monotonic() + 20
@@ -63,7 +63,7 @@ def test_a_clean_stop_is_fast_and_leaves_the_marker(start_broker: StartBroker, t
 
 def test_stops_while_clients_wait_and_hang(start_broker: StartBroker) -> None:
     broker = start_broker()
-    produce(broker, "t", [b"1"])
+    produce(broker.bootstrap, "t", [b"1"])
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "g", "fetch.wait.max.ms": 10_000})
     consumer.subscribe(["t"])
     consumer.poll(1)
@@ -77,14 +77,14 @@ def test_stops_while_clients_wait_and_hang(start_broker: StartBroker) -> None:
 def test_what_was_acknowledged_survives_kill_and_stop(start_broker: StartBroker) -> None:
     values = [b"value %d" % n for n in range(500)]
     broker = start_broker()
-    produce(broker, "t", values[:250])
+    produce(broker.bootstrap, "t", values[:250])
     broker.kill()
     again = start_broker(port=broker.port)
-    assert consume(again, "t", 250) == values[:250]
-    produce(again, "t", values[250:])
+    assert consume(again.bootstrap, "t", 250) == values[:250]
+    produce(again.bootstrap, "t", values[250:])
     assert again.stop() == 0
     third = start_broker(port=broker.port)
-    assert consume(third, "t", 500) == values
+    assert consume(third.bootstrap, "t", 500) == values
     metadata = AdminClient({"bootstrap.servers": third.bootstrap}).list_topics(timeout=10)
     assert metadata.cluster_id
 
@@ -95,8 +95,8 @@ def test_health_and_metrics(start_broker: StartBroker) -> None:
         status, body = get(broker, path)
         assert status == 200
         assert json.loads(body)["status"] == "ready"
-    produce(broker, "counted", [b"x" * 10] * 30)
-    consume(broker, "counted", 30)
+    produce(broker.bootstrap, "counted", [b"x" * 10] * 30)
+    consume(broker.bootstrap, "counted", 30)
     status, page = get(broker, "/metrics")
     assert status == 200
     lines = page.decode().splitlines()
