@@ -21,6 +21,7 @@ broker's own CPU alone.
               Judged: none.
     peak      bytes that a request needs besides what was there before it. A second copy, or a buffer for a
               single batch, would show here. Judged: far less than a batch.
+    known     copied for now, by name in `copies.py`; a pytest fails as soon as it is not copied any more.
 
 The pytest judges the same, and that each measure sees what it is there for.
 """

@@ -15,12 +15,11 @@ from types import FrameType
 from typing import Any
 
 import kbroker
+from kbroker.broker.broker import _GC_THRESHOLD
 
 Step = Callable[[], None]
 
 _PACKAGE = str(Path(kbroker.__file__).parent)
-# As the broker sets it once it has started.
-_GC_THRESHOLD = 50_000
 _BATCHES = 7
 _BATCH_NS = 40_000_000
 _WARM_UP = 8
