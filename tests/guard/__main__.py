@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     clock = _clock()
     if options.write:
         budget.write({name: budget.limits_for(us, blocks[name][0]) for name, (us, _) in clock.items()})
-    failures = _print_paths(blocks, clock)
+    failures = print_paths(blocks, clock)
     failures += _print_copies()
     print(f"\n{failures} over the limit" if failures else "\nwithin the limits")
     return min(failures, 1)
@@ -43,7 +43,7 @@ def _clock() -> dict[str, tuple[float, float]]:
     return found
 
 
-def _print_paths(blocks: dict[str, tuple[int, int]], clock: dict[str, tuple[float, float]]) -> int:
+def print_paths(blocks: dict[str, tuple[int, int]], clock: dict[str, tuple[float, float]]) -> int:
     """How many paths allocate more than they may, or keep anything."""
     limits = budget.load()
     judged = budget.is_for_this_python()

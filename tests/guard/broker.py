@@ -69,7 +69,7 @@ class _Disk(DeferringDisk):
         if not path.endswith(".log") or "/__cluster_metadata-" in path:
             return file
         open_log = _ForgetfulFile if f"/{NULL}-" in path else self._open_log
-        return open_log(self._files_in + path.replace("/", "_"), create)
+        return open_log(os.path.join(self._files_in, path.strip("/").replace("/", "_")), create)
 
 
 class Socket:

@@ -12,6 +12,7 @@ from kbroker.environment import File
 from kbroker.log.segment import Segment
 from kbroker.protocol.primitives import FileRegion
 from tests.guard import budget, copies
+from tests.guard.__main__ import print_paths
 from tests.guard.broker import RunningClock, running
 from tests.guard.counts import count_apart
 from tests.guard.measures import HotPath, counting, cpu_us, kept_blocks
@@ -68,6 +69,15 @@ def test_fetched_records_leave_from_the_file(name: str) -> None:
 def test_the_clock_says_something() -> None:
     with running(RunningClock()) as broker:
         assert cpu_us(next(iter(HotPaths(broker))), batches=1) > 0
+
+
+@pytest.mark.skipif(not budget.is_for_this_python(), reason="the budget is of another version of Python")
+def test_the_command_judges_blocks_and_not_the_clock() -> None:
+    name, limits = next(iter(LIMITS.items()))
+    slow = {name: (limits.us * 100, 0.0)}
+    assert print_paths({name: (limits.blocks, 0)}, slow) == 0
+    assert print_paths({name: (limits.blocks + 1, 0)}, slow) == 1
+    assert print_paths({name: (limits.blocks, 1)}, slow) == 1
 
 
 # --- the measures themselves
