@@ -41,16 +41,21 @@ class Buffers:
 
     def lend_shared(self, size: int) -> bool:
         """Whether the shared buffer now belongs to a frame of `size` bytes in it, until it is given back."""
-        if size < _WORTH_LENDING_BYTES or self._lent == _MAX_LENT:
+        if size < _WORTH_LENDING_BYTES or self._lent >= _MAX_LENT:
             return False
-        self._lent += 1
-        self.shared = self._spare_shared.pop() if self._spare_shared else memoryview(bytearray(SHARED_BYTES))
+        self.shared = self._lend()
         return True
+
+    def _lend(self) -> memoryview:
+        self._lent += 1
+        return self._spare_shared.pop() if self._spare_shared else memoryview(bytearray(SHARED_BYTES))
 
     def take(self, size: int) -> memoryview:
         """Memory for a frame of `size` bytes, or somewhat more."""
         if SHARED_BYTES < size <= _LARGE_BYTES:
             return self._spare_large.pop() if self._spare_large else memoryview(bytearray(_LARGE_BYTES))
+        if size == SHARED_BYTES or (_WORTH_LENDING_BYTES <= size < SHARED_BYTES and self._lent < _MAX_LENT):
+            return self._lend()
         return memoryview(mmap.mmap(-1, size) if size > _LAZY_BYTES else bytearray(size))
 
     def give_back(self, buffer: memoryview) -> None:

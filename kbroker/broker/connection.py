@@ -54,6 +54,7 @@ _API_VERSIONS = 18
 _ANSWERED = KafkaError(errors.NONE)
 # From here on it pays to learn a frame's size first.
 _LARGE_FRAME_BYTES = 32 << 10
+_SMALL_BETWEEN_LARGE = 8
 
 
 class _Answer:
@@ -108,7 +109,8 @@ class Connection:
         self._held: memoryview | None = None
         self._start = self._end = self._limit = 0
         self._charged = 0  # bytes of the network's budget that `_held` takes
-        self._expects_large = False
+        # For how many small frames more a large one is looked out for.
+        self._expects_large = 0
         # Where in a Produce like the last one the records are; 0 if that is not known.
         self._records_at = 0
         self._trusted = False  # has sent one valid request: larger frames are allowed
@@ -146,7 +148,7 @@ class Connection:
     @property
     def expects_rest(self) -> bool:
         """Whether a frame's length has come by itself: the rest of it is probably there already."""
-        return self._expects_large and self._end == 4 < self._limit and self._held is not None
+        return self._expects_large > 0 and self._end == 4 < self._limit and self._held is not None
 
     def resume(self) -> None:
         """Go on after `paused`: handle what is held. Clears `paused` when reading may go on."""
@@ -206,7 +208,10 @@ class Connection:
                 own[: end - position] = buffer[position:end]
                 self._let_go()
                 self._held = own
-                self._expects_large = size > _LARGE_FRAME_BYTES
+                if size > _LARGE_FRAME_BYTES:
+                    self._expects_large = _SMALL_BETWEEN_LARGE
+                elif size > _SIZE.size and self._expects_large:
+                    self._expects_large -= 1
                 position, end, stop = 0, end - position, size
             self._charged = size
         self._start, self._end, self._limit = position, end, stop

@@ -57,9 +57,11 @@ def test_frames_too_large_for_the_buffer_are_received_to_their_size_from_the_sec
     assert len(connection.receive_buffer()) == len(data) - 4
     receive(connection, data[4:])
     assert answers(connection) == [(1, body)]
-    # A small one ends that.
-    send(connection, frame(HEARTBEAT, 2, b"small"))
-    assert answers(connection) == [(2, b"small")]
+    # A few small ones in a row end that.
+    for number in range(8):
+        assert len(connection.receive_buffer()) == 4
+        send(connection, frame(HEARTBEAT, number, b"small"))
+        assert answers(connection) == [(number, b"small")]
     assert len(connection.receive_buffer()) == SHARED_BYTES
 
 

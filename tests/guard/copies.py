@@ -20,9 +20,6 @@ from tests.handlers.support import FakeClock
 
 # A step needs this much for the objects of a request, and never as much as a batch.
 MOST_PEAK_BYTES = 16 << 10
-# For now: whoever has sent a small request gets the head of the next large one copied, and a request that
-# is large but smaller than the shared buffer gets new memory each time.
-STILL_COPIED = {"Produce 16 KiB and 1 MiB in turn", "Produce 8 × 100 KiB ahead"}
 _ROUNDS = 3
 _READ = 64 << 10
 # Longer than one connection may keep the loop.
