@@ -94,9 +94,12 @@ class WaitingRoom:
         return pending
 
     def wake(self, keys: Iterable[Hashable]) -> None:
+        operations = self._operations
+        if not operations:
+            return
         woken: dict[_Operation, None] = {}
         for key in keys:
-            woken.update(self._operations.get(key, {}))
+            woken.update(operations.get(key, {}))
         # Once each, however many of its keys were woken.
         for operation in woken:
             if operation.pending.done:
