@@ -4,12 +4,10 @@ The client does nothing but copy bytes, so that the broker is what is
 measured; both brokers get the same bytes.
 """
 
-import os
 import random
 import socket
 import struct
 import time
-from pathlib import Path
 from typing import Final
 
 import crc32c
@@ -88,20 +86,6 @@ class Load:
         # Correlation id, tags, topic count, name length, name, partition count, index; then the code.
         code: int = struct.unpack_from(">h", answer, 12 + len(self._topic))[0]
         return code
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds a process has used, user and system, all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process in MB (2^20)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise ValueError(f"no VmRSS for {pid}")
 
 
 def _batch() -> tuple[bytes, int]:

@@ -1,17 +1,15 @@
 """What is measured: start, memory, CPU per GB."""
 
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from compat.bench.load import Load, cpu_s, resident_mb
+from compat.bench.load import Load
 from compat.bench.report import Row
+from compat.bench.turns import GB, cpu_s, directory, ended, resident_mb, turns
 from compat.brokers import BrokerProcess, broker_of
 
-GB: Final = 1_000_000_000
 LOAD_BYTES: Final = GB // 2
 IDLE_S: Final = 5.0
 # Between rounds, for what the last one has left behind to be deleted and written.
@@ -26,11 +24,11 @@ def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
         Row("start after kill -9", "s"),
         Row("start after kill -9 with 0.25 GB not flushed", "s"),
     ]
-    for kind in _turns(kinds, rounds):
-        with _directory(folder / "startup") as directory:
-            broker = broker_of(kind, directory)
+    for kind in turns(kinds, rounds):
+        with directory(folder / "startup") as home:
+            broker = broker_of(kind, home)
             broker.start_timeout_s = 120.0
-            with _ended(broker):
+            with ended(broker):
                 started_at_s = time.monotonic()
                 broker.start()
                 rows[0].add(kind, time.monotonic() - started_at_s)
@@ -49,10 +47,10 @@ def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 def memory(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Resident memory when nobody has asked for anything."""
     row = Row("resident memory, idle", "MB")
-    for kind in _turns(kinds, rounds):
-        with _directory(folder / "memory") as directory:
-            broker = broker_of(kind, directory)
-            with _ended(broker):
+    for kind in turns(kinds, rounds):
+        with directory(folder / "memory") as home:
+            broker = broker_of(kind, home)
+            with ended(broker):
                 broker.start()
                 time.sleep(IDLE_S)
                 row.add(kind, resident_mb(broker.pid))
@@ -66,13 +64,13 @@ def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     produced_rate = Row("produced in 100 KiB batches, one client thread", "MB/s")
     consumed_rate = Row("consumed in 100 KiB batches, one client thread", "MB/s")
     resident = Row("resident memory after that", "MB")
-    with _directory(folder / "cpu") as directory:
-        brokers = {kind: broker_of(kind, directory / kind) for kind in kinds}
+    with directory(folder / "cpu") as home:
+        brokers = {kind: broker_of(kind, home / kind) for kind in kinds}
         try:
             for broker in brokers.values():
                 broker.start()
                 _load(broker, "warm-up")
-            for number, kind in enumerate(_turns(kinds, rounds)):
+            for number, kind in enumerate(turns(kinds, rounds)):
                 produce, consume = _load(brokers[kind], f"round-{number}")
                 for cpu_row, rate_row, (cpu_seconds, seconds) in (
                     (produced, produced_rate, produce),
@@ -112,26 +110,3 @@ def _measured(broker: BrokerProcess, work: Callable[[int], int]) -> tuple[float,
         (cpu_s(broker.pid) - cpu_before_s) * GB / done_bytes,
         (time.monotonic() - started_s) * GB / done_bytes,
     )
-
-
-def _turns(kinds: Sequence[str], rounds: int) -> Iterator[str]:
-    """A B, B A, A B, …"""
-    for number in range(rounds):
-        yield from kinds if number % 2 == 0 else reversed(kinds)
-
-
-@contextmanager
-def _directory(path: Path) -> Iterator[Path]:
-    path.mkdir()
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
-
-
-@contextmanager
-def _ended(broker: BrokerProcess) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        broker.kill()

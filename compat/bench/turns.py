@@ -1,0 +1,51 @@
+"""Brokers take turns, and leave nothing behind; what the system says of them."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from compat.brokers import BrokerProcess
+
+GB: Final = 1_000_000_000
+
+
+def turns(kinds: Sequence[str], rounds: int) -> Iterator[str]:
+    """A B, B A, A B, …"""
+    for number in range(rounds):
+        yield from kinds if number % 2 == 0 else reversed(kinds)
+
+
+@contextmanager
+def directory(path: Path) -> Iterator[Path]:
+    """A new directory, gone afterwards."""
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@contextmanager
+def ended(broker: BrokerProcess) -> Iterator[None]:
+    """The broker is not running afterwards."""
+    try:
+        yield
+    finally:
+        broker.kill()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds a process has used, user and system, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process in MB (2^20)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"no VmRSS for {pid}")
