@@ -1,60 +1,19 @@
-"""What is measured: start, memory, CPU per GB."""
+"""What is measured: CPU per GB here, the rest in modules of their own."""
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from compat.bench.lifecycle import LIFECYCLE
 from compat.bench.load import Load
 from compat.bench.report import Row
-from compat.bench.turns import GB, cpu_s, directory, ended, resident_mb, turns
+from compat.bench.turns import GB, cpu_s, directory, resident_mb, turns
 from compat.brokers import BrokerProcess, broker_of
 
 LOAD_BYTES: Final = GB // 2
-IDLE_S: Final = 5.0
 # Between rounds, for what the last one has left behind to be deleted and written.
 SETTLE_S: Final = 3.0
-
-
-def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
-    """Spawn to the first answered Metadata that names a broker."""
-    rows = [
-        Row("first start to first answered Metadata, formatting included", "s"),
-        Row("start after a clean stop", "s"),
-        Row("start after kill -9", "s"),
-        Row("start after kill -9 with 0.25 GB not flushed", "s"),
-    ]
-    for kind in turns(kinds, rounds):
-        with directory(folder / "startup") as home:
-            broker = broker_of(kind, home)
-            broker.start_timeout_s = 120.0
-            with ended(broker):
-                started_at_s = time.monotonic()
-                broker.start()
-                rows[0].add(kind, time.monotonic() - started_at_s)
-                broker.stop()
-                rows[1].add(kind, broker.measured_start())
-                broker.kill()
-                rows[2].add(kind, broker.measured_start())
-                load = Load(broker, "load")
-                load.produce(GB // 4)
-                load.hang_up()
-                broker.kill()
-                rows[3].add(kind, broker.measured_start())
-    return rows
-
-
-def memory(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
-    """Resident memory when nobody has asked for anything."""
-    row = Row("resident memory, idle", "MB")
-    for kind in turns(kinds, rounds):
-        with directory(folder / "memory") as home:
-            broker = broker_of(kind, home)
-            with ended(broker):
-                broker.start()
-                time.sleep(IDLE_S)
-                row.add(kind, resident_mb(broker.pid))
-    return [row]
 
 
 def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
@@ -87,8 +46,7 @@ def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 
 
 MEASUREMENTS: Final[dict[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
-    "startup": startup,
-    "memory": memory,
+    **LIFECYCLE,
     "cpu": cpu,
 }
 

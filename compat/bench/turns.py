@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -29,12 +30,19 @@ def directory(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def ended(broker: BrokerProcess) -> Iterator[None]:
-    """The broker is not running afterwards."""
+def ended(broker: BrokerProcess) -> Iterator[BrokerProcess]:
+    """The broker, not running afterwards."""
     try:
-        yield
+        yield broker
     finally:
         broker.kill()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    started_at_s = time.monotonic()
+    work()
+    return time.monotonic() - started_at_s
 
 
 def cpu_s(pid: int) -> float:

@@ -17,11 +17,12 @@ def client(title: str, folder: Path) -> Client:
     return Client(
         title=title,
         missing=lambda: artifact.missing_tool("go"),
-        command=lambda: [str(_built(folder) / name), *suite],
+        command=lambda: [str(built(folder) / name), *suite],
     )
 
 
-def _built(folder: Path) -> Path:
+def built(folder: Path) -> Path:
+    """The directory that a Go module's program is in, under the folder's name."""
     sources = sorted([*folder.glob("*.go"), *folder.glob("go.*"), *KIT.glob("go.mod"), *KIT.glob("kit/*.go")])
 
     def build(directory: Path) -> None:

@@ -1,0 +1,18 @@
+"""What can be measured: the brokers of compat, and kfake for context."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from compat import brokers
+from compat.bench.kfake import Kfake
+from compat.brokers import BrokerProcess
+
+
+def broker_of(kind: str, directory: Path) -> BrokerProcess:
+    """A broker by its name on the command line."""
+    return Kfake(directory) if kind == Kfake.kind else brokers.broker_of(kind, directory)
+
+
+def lasting(kinds: Sequence[str]) -> list[str]:
+    """Those that keep anything when they end."""
+    return [kind for kind in kinds if kind != Kfake.kind]
