@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from compat import wire
 from compat.brokers import HOST, BrokerProcess
+from kbroker.protocol.generated.api_versions_request import ApiVersionsRequest
 from kbroker.protocol.generated.create_topics_request import CreatableTopic, CreateTopicsRequest
 from kbroker.protocol.generated.list_offsets_request import (
     ListOffsetsPartition,
@@ -33,6 +34,8 @@ class Client:
 
     def __init__(self, broker: BrokerProcess, timeout_s: float = TIMEOUT_S) -> None:
         self.socket = wire.connect(HOST, broker.port, timeout_s)
+        # As every client does; kbroker takes nothing large from a stranger who has not.
+        self.ask(ApiVersionsRequest("bench", "1"), 3)
 
     def __enter__(self) -> Client:
         return self
