@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from compat.bench.crowd import CROWD
 from compat.bench.lifecycle import LIFECYCLE
 from compat.bench.load import Load
 from compat.bench.report import Row
@@ -47,6 +48,7 @@ def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 
 MEASUREMENTS: Final[dict[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
     **LIFECYCLE,
+    **CROWD,
     "cpu": cpu,
 }
 
