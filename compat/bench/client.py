@@ -57,8 +57,12 @@ class Client:
         return read_answer(wire.receive(self.socket), api_key, version)
 
     def ask(self, request: Message, version: int) -> Any:
+        return read_answer(self.exchange(request, version), request.API_KEY, version)
+
+    def exchange(self, request: Message, version: int) -> bytes:
+        """The answer as it came."""
         self.send(request, version)
-        return self.receive(request.API_KEY, version)
+        return wire.receive(self.socket)
 
     def create(self, topics: Mapping[str, int], patience_s: float = TIMEOUT_S) -> None:
         """Create topics with so many partitions, and return when every one of them is served."""

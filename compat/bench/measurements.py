@@ -8,6 +8,7 @@ from typing import Final
 from compat.bench.crowd import CROWD
 from compat.bench.lifecycle import LIFECYCLE
 from compat.bench.load import Load
+from compat.bench.partitions import PARTITIONS
 from compat.bench.report import Row
 from compat.bench.turns import GB, cpu_s, directory, resident_mb, turns
 from compat.brokers import BrokerProcess, broker_of
@@ -49,6 +50,7 @@ def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 MEASUREMENTS: Final[dict[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
     **LIFECYCLE,
     **CROWD,
+    **PARTITIONS,
     "cpu": cpu,
 }
 
