@@ -68,7 +68,8 @@ class Client:
         """Create topics with so many partitions, and return when every one of them is served."""
         wanted = [CreatableTopic(name, partitions, 1, [], []) for name, partitions in topics.items()]
         answer = self.ask(CreateTopicsRequest(wanted, int(patience_s * 1000)), 5)
-        assert not any(topic.error_code for topic in answer.topics), answer.topics
+        refused = {topic.name: topic.error_code for topic in answer.topics if topic.error_code}
+        assert not refused, f"CreateTopics answered {refused}"
         self.await_served(topics, patience_s)
 
     def await_served(self, topics: Mapping[str, int], patience_s: float = TIMEOUT_S) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from compat.bench.crowd import CROWD
+from compat.bench.groups import GROUP
 from compat.bench.lifecycle import LIFECYCLE
 from compat.bench.load import Load
 from compat.bench.partitions import PARTITIONS
@@ -50,6 +51,7 @@ def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 MEASUREMENTS: Final[dict[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
     **LIFECYCLE,
     **CROWD,
+    **GROUP,
     **PARTITIONS,
     "cpu": cpu,
 }
