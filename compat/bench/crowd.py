@@ -21,7 +21,7 @@ from typing import Final
 
 from compat import wire
 from compat.bench.client import TIMEOUT_S, Client, frame
-from compat.bench.kinds import broker_of
+from compat.bench.kinds import broker_of, side_by_side
 from compat.bench.report import Row
 from compat.bench.turns import cpu_s, directory, ended, resident_mb, turns
 from compat.brokers import HOST, BrokerProcess
@@ -37,13 +37,13 @@ HELD: Final = 2000
 FIRST: Final = 50
 SETTLE_S: Final = 2.0
 CONSUMERS: Final = 100
-WARM_UP_S: Final = 2.0
 WATCHED_S: Final = 10.0
 RECORDS: Final = 50
 MAX_WAIT_MS: Final = 500
 # Until what was asked is surely waiting at the broker.
 PARKED_S: Final = 0.02
 _HELLO: Final = frame(ApiVersionsRequest("bench", "1"), 3)
+_TOPIC: Final = "waiting"
 _PRODUCE, _FETCH = 9, 12
 
 
@@ -75,18 +75,7 @@ def waiting(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """The CPU of long polls that find nothing, and one record for all who wait."""
     idle = Row("CPU a second with 100 idle long-polling consumers", "ms")
     woken = Row("one record to 100 waiting consumers, p50 until the last has it", "ms")
-    with ExitStack() as stack:
-        home = stack.enter_context(directory(folder / "waiting"))
-        crowds = {}
-        for kind in kinds:
-            broker = stack.enter_context(ended(broker_of(kind, home / kind)))
-            broker.start()
-            crowds[kind] = _Crowd(broker, stack)
-        for kind in turns(kinds, rounds):
-            crowds[kind].wait(WARM_UP_S)
-            idle.add(kind, crowds[kind].wait(WATCHED_S))
-            woken.add(kind, statistics.median(crowds[kind].record() for _ in range(RECORDS)))
-    return [idle, woken]
+    return side_by_side([idle, woken], _waited, kinds, rounds, folder / "waiting")
 
 
 CROWD: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
@@ -95,19 +84,27 @@ CROWD: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
 }
 
 
+def _waited(broker: BrokerProcess) -> list[float]:
+    with ExitStack() as stack:
+        crowd = _Crowd(broker, stack)
+        figures = [crowd.wait(WATCHED_S), statistics.median(crowd.record() for _ in range(RECORDS))]
+        crowd.disperse()
+    return figures
+
+
 class _Crowd:
     """Consumers at the end of one partition, and one producer."""
 
     def __init__(self, broker: BrokerProcess, stack: ExitStack) -> None:
         self._pid = broker.pid
         self._producer = stack.enter_context(Client(broker))
-        self._producer.create({"waiting": 1})
+        self._producer.create({_TOPIC: 1})
         self._consumers = [stack.enter_context(Client(broker)) for _ in range(CONSUMERS)]
         self._selector = stack.enter_context(selectors.DefaultSelector())
         for consumer in self._consumers:
             self._selector.register(consumer, selectors.EVENT_READ, consumer)
         batch = build_batch([Record(0, 0, None, bytes(1024))], base_timestamp=int(time.time() * 1000))
-        data = [TopicProduceData("waiting", partition_data=[PartitionProduceData(0, memoryview(batch))])]
+        data = [TopicProduceData(_TOPIC, partition_data=[PartitionProduceData(0, memoryview(batch))])]
         self._produce = frame(ProduceRequest(None, 1, 30_000, data), _PRODUCE)
         self._offset = 0
 
@@ -137,9 +134,12 @@ class _Crowd:
         self._offset += 1
         return took_ms
 
+    def disperse(self) -> None:
+        self._producer.delete(_TOPIC)
+
     def _ask(self, consumer: Client) -> None:
         partition = FetchPartition(0, -1, self._offset, partition_max_bytes=1 << 20)
-        topics = [FetchTopic("waiting", partitions=[partition])]
+        topics = [FetchTopic(_TOPIC, partitions=[partition])]
         consumer.send(
             FetchRequest(max_wait_ms=MAX_WAIT_MS, min_bytes=1, max_bytes=1 << 20, topics=topics), _FETCH
         )

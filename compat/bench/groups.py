@@ -5,7 +5,7 @@ by the errors they get, and send heartbeats every 10 ms (a client's every 3 s
 would be all that is seen). `group.initial.rebalance.delay.ms` is 0. It is timed
 from the first JoinGroup until all are in one generation with assignments; then
 from the LeaveGroup of one until the others are so again. CPU is the broker's for
-both. Each round is the median of several groups.
+both, and for all to leave. A round is the median of five groups.
 """
 
 import selectors
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from compat.bench.client import TIMEOUT_S, Client
-from compat.bench.kinds import broker_of
+from compat.bench.kinds import side_by_side
 from compat.bench.report import Row
-from compat.bench.turns import cpu_s, directory, ended, seconds, turns
+from compat.bench.turns import cpu_s, seconds
 from compat.brokers import BrokerProcess
 from kbroker.protocol.errors import (
     ILLEGAL_GENERATION,
@@ -53,21 +53,8 @@ def group(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Joining and leaving."""
     joined = Row("50 members: from the first JoinGroup until all are assigned", "ms")
     left = Row("50 members: from one's LeaveGroup until the others are assigned", "ms")
-    cpu = Row("50 members: CPU for both", "ms")
-    with ExitStack() as stack:
-        home = stack.enter_context(directory(folder / "group"))
-        brokers = {kind: stack.enter_context(ended(broker_of(kind, home / kind))) for kind in kinds}
-        for broker in brokers.values():
-            broker.start()
-            _ready(broker)
-            _one_round(broker)
-        for kind in turns(kinds, rounds):
-            before_s = cpu_s(brokers[kind].pid)
-            figures = _one_round(brokers[kind])
-            cpu.add(kind, (cpu_s(brokers[kind].pid) - before_s) * 1000 / GROUPS)
-            for row, values in zip((joined, left), zip(*figures, strict=True), strict=True):
-                row.add(kind, statistics.median(values))
-    return [joined, left, cpu]
+    cpu = Row("50 members: CPU for all of that", "ms")
+    return side_by_side([joined, left, cpu], _one_round, kinds, rounds, folder / "group")
 
 
 GROUP: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {"group": group}
@@ -99,9 +86,11 @@ class Member:
         )
 
     def leave(self) -> None:
-        """Gone when this returns; the next answer may be that of a heartbeat."""
-        while self._asked is not None:
-            self.receive()
+        """Gone when this returns."""
+        if self._asked is not None:
+            # A heartbeat's answer, which does not matter any more.
+            self.client.receive(self._asked.API_KEY, _VERSIONS[self._asked])
+            self._asked = None
         request = LeaveGroupRequest(self._group_id, members=[MemberIdentity(self.member_id)])
         answer = self.client.ask(request, _VERSIONS[LeaveGroupRequest])
         assert answer.error_code == NONE, f"leaving answered {answer.error_code}"
@@ -187,33 +176,39 @@ def _settle(members: Sequence[Member], former: int | None = None) -> None:
                 key.data.receive()
 
 
-def _one_round(broker: BrokerProcess) -> list[tuple[float, float]]:
-    """(joined, left) in ms for each group; all are gone afterwards."""
-    figures = []
+def _one_round(broker: BrokerProcess) -> list[float]:
+    """(joined, left, CPU) in ms; all members are gone afterwards."""
+    _await_coordinator(broker)
+    joined, left = [], []
+    before_s = cpu_s(broker.pid)
     for number in range(GROUPS):
         with ExitStack() as stack:
-            members = [Member(stack.enter_context(Client(broker)), _group_id(number)) for _ in range(MEMBERS)]
-            figures.append((join_all(members), leave_one(members)))
-            _all_leave(members)
-    return figures
+            clients = [stack.enter_context(Client(broker)) for _ in range(MEMBERS)]
+            members = [Member(client, _group_id(number)) for client in clients]
+            joined.append(join_all(members))
+            left.append(leave_one(members))
+            for member in members:
+                member.leave()
+    cpu_ms = (cpu_s(broker.pid) - before_s) * 1000 / GROUPS
+    return [statistics.median(joined), statistics.median(left), cpu_ms]
 
 
-def _all_leave(members: Sequence[Member]) -> None:
-    for member in members:
-        member.leave()
-
-
-def _ready(broker: BrokerProcess) -> None:
-    """The topic is there, and the groups have a coordinator: Apache Kafka's takes its time."""
+def _await_coordinator(broker: BrokerProcess) -> None:
+    """Apache Kafka's takes its time."""
+    names = [_group_id(number) for number in range(GROUPS)]
+    deadline = time.monotonic() + TIMEOUT_S
     with Client(broker) as client:
-        client.create({_TOPIC: MEMBERS})
-        deadline = time.monotonic() + TIMEOUT_S
-        names = [_group_id(number) for number in range(GROUPS)]
-        while client.ask(FindCoordinatorRequest(names[0]), 3).error_code or any(
-            found.error_code for found in client.ask(DescribeGroupsRequest(names), 5).groups
-        ):
+        while not _is_coordinator(client, names):
             assert time.monotonic() < deadline, "no coordinator"
             time.sleep(0.05)
+
+
+def _is_coordinator(client: Client, names: list[str]) -> bool:
+    # The question makes the topic of committed offsets.
+    if client.ask(FindCoordinatorRequest(names[0]), 3).error_code != NONE:
+        return False
+    described = client.ask(DescribeGroupsRequest(names), 5)
+    return all(group.error_code == NONE for group in described.groups)
 
 
 def _group_id(number: int) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from compat.bench.crowd import CROWD
 from compat.bench.groups import GROUP
+from compat.bench.librdkafka import LIBRDKAFKA
 from compat.bench.lifecycle import LIFECYCLE
 from compat.bench.load import Load
 from compat.bench.partitions import PARTITIONS
@@ -53,6 +54,7 @@ MEASUREMENTS: Final[dict[str, Callable[[Sequence[str], int, Path], list[Row]]]] 
     **CROWD,
     **GROUP,
     **PARTITIONS,
+    **LIBRDKAFKA,
     "cpu": cpu,
 }
 
