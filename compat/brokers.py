@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from compat import wire
 
@@ -216,9 +216,12 @@ class Kbroker(BrokerProcess):
     """The broker of this checkout, whatever is installed elsewhere."""
 
     kind = "kbroker"
+    # What the one who runs us wants of every kbroker.
+    given: ClassVar[dict[str, str]] = {}
 
     def own_properties(self) -> dict[str, str]:
-        return {"listeners": f"PLAINTEXT://{HOST}:{self.port}", "kbroker.admin.listener": ""}
+        own = {"listeners": f"PLAINTEXT://{HOST}:{self.port}", "kbroker.admin.listener": ""}
+        return {**own, **self.given}
 
     def command(self) -> Sequence[str | Path]:
         return [sys.executable, "-m", "kbroker", "--config", self.properties_file]

@@ -4,44 +4,85 @@ import argparse
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from compat.bench import report
-from compat.bench.measurements import MEASUREMENTS
+from compat import artifact
+from compat.bench import generator, report
+from compat.bench.measurements import MEASUREMENTS, SINGLE
+from compat.brokers import Kbroker
 from compat.kafka import artifacts
+
+AGAINST: Final = {"kafka": artifacts.missing, "kfake": lambda: artifact.missing_tool("go")}
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code."""
-    parser = argparse.ArgumentParser("python -m compat.bench", description=__doc__)
-    parser.add_argument("what", nargs="*", help=f"some of {', '.join(MEASUREMENTS)}; all by default")
-    parser.add_argument("--against", choices=("kafka",), help="measure Apache Kafka too, in the same run")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--table", action="store_true", help="print the table of the last runs, and measure nothing"
-    )
+    parser = _parser()
     options = parser.parse_args(arguments)
-    for name in set(options.what) - set(MEASUREMENTS):
-        parser.error(f"no measurement {name!r}; there are: {', '.join(MEASUREMENTS)}")
     if options.table:
         print(report.table(report.load()), end="")
         return 0
-    if options.against and (reason := artifacts.missing()):
-        print(f"Apache Kafka can not be measured here: {reason}")
+    known = {**MEASUREMENTS, **SINGLE}
+    for name in set(options.only) - set(known):
+        parser.error(f"no measurement {name!r}; there are: {', '.join(known)}")
+    kinds = ["kbroker", *(name for name in options.against.split(",") if name)]
+    for kind in kinds[1:]:
+        if kind not in AGAINST:
+            parser.error(f"not a broker to measure against: {kind}; there are: {', '.join(AGAINST)}")
+    if reason := generator.missing() or next(filter(None, (AGAINST[kind]() for kind in kinds[1:])), None):
+        print(f"this can not be measured here: {reason}")
         return 1
+    Kbroker.given.update(_properties(options))
     # Unwinds, so that the brokers are ended when we are told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    kinds = ["kbroker", *([options.against] if options.against else [])]
-    rows: list[report.Row] = []
+    # Figures of other settings, or of kbroker alone, are for the one who asked.
+    kept = report.REFERENCE in kinds and not Kbroker.given
+    status = 0
     with tempfile.TemporaryDirectory(prefix="compat-bench-") as folder:
-        for name in options.what or MEASUREMENTS:
-            found = MEASUREMENTS[name](kinds, options.rounds, Path(folder))
+        for name in options.only or MEASUREMENTS:
+            try:
+                found = known[name](kinds, options.rounds, Path(folder))
+            except Exception:
+                # The others are still worth their time.
+                traceback.print_exc()
+                status = 1
+                continue
             print(report.table(found), flush=True)
-            rows += found
-    if options.against:
-        report.save(rows, " ".join(["python -m compat.bench", *arguments]))
-    return 0
+            if kept:
+                report.save(found, " ".join(["python -m compat.bench", *arguments]))
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m compat.bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"some of {', '.join(MEASUREMENTS)}, or a load of one, such as produce/16KiB",
+    )
+    parser.add_argument(
+        "--against",
+        default="",
+        metavar="KINDS",
+        help="kafka, kfake or both with a comma: measured in the same run",
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--driver", choices=("epoll", "tasks"), help="kbroker's, as kbroker.driver says")
+    parser.add_argument("--property", action="append", default=[], metavar="NAME=VALUE", help="of kbroker")
+    parser.add_argument(
+        "--table", action="store_true", help="print the tables of the last runs, and measure nothing"
+    )
+    return parser
+
+
+def _properties(options: argparse.Namespace) -> dict[str, str]:
+    given = dict(property.split("=", 1) for property in options.property)
+    return given | ({"kbroker.driver": options.driver} if options.driver else {})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What can be measured: the brokers of compat, and kfake for context."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,9 +11,11 @@ from compat.bench.turns import directory, ended, turns
 from compat.brokers import BrokerProcess
 
 
-def broker_of(kind: str, directory: Path) -> BrokerProcess:
+def broker_of(kind: str, directory: Path, properties: Mapping[str, str] | None = None) -> BrokerProcess:
     """A broker by its name on the command line."""
-    return Kfake(directory) if kind == Kfake.kind else brokers.broker_of(kind, directory)
+    if kind == Kfake.kind:
+        return Kfake(directory)
+    return brokers.broker_of(kind, directory, properties)
 
 
 def lasting(kinds: Sequence[str]) -> list[str]:

@@ -1,78 +1,125 @@
-"""What is measured: CPU per GB here, the rest in modules of their own."""
+"""What is measured, by its name on the command line.
 
-import time
-from collections.abc import Callable, Sequence
+Each is a function of the kinds of brokers, the number of rounds and a folder,
+and gives rows. `produce` is all its loads, `produce/16KiB` one of them.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from compat.bench import report, rows
 from compat.bench.crowd import CROWD
+from compat.bench.generator import Result
 from compat.bench.groups import GROUP
 from compat.bench.librdkafka import LIBRDKAFKA
 from compat.bench.lifecycle import LIFECYCLE
-from compat.bench.load import Load
+from compat.bench.loads import Load
 from compat.bench.partitions import PARTITIONS
 from compat.bench.report import Row
-from compat.bench.turns import GB, cpu_s, directory, resident_mb, turns
-from compat.brokers import BrokerProcess, broker_of
+from compat.bench.sides import Side, side_by_side
+from compat.bench.turns import GB, turns
 
-LOAD_BYTES: Final = GB // 2
-# Between rounds, for what the last one has left behind to be deleted and written.
-SETTLE_S: Final = 3.0
+Measurement = Callable[[Sequence[str], int, Path], list[Row]]
 
+RUN_S: Final = 2.0
+# On each broker before the first round: a JVM compiles what it sees often.
+WARM_UP_S: Final = 2.0
 
-def cpu(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
-    """CPU of the broker process per GB of 100 KiB batches, one partition, acks=1."""
-    produced = Row("CPU per GB produced in 100 KiB batches", "s")
-    consumed = Row("CPU per GB consumed in 100 KiB batches", "s")
-    produced_rate = Row("produced in 100 KiB batches, one client thread", "MB/s")
-    consumed_rate = Row("consumed in 100 KiB batches, one client thread", "MB/s")
-    resident = Row("resident memory after that", "MB")
-    with directory(folder / "cpu") as home:
-        brokers = {kind: broker_of(kind, home / kind) for kind in kinds}
-        try:
-            for broker in brokers.values():
-                broker.start()
-                _load(broker, "warm-up")
-            for number, kind in enumerate(turns(kinds, rounds)):
-                produce, consume = _load(brokers[kind], f"round-{number}")
-                for cpu_row, rate_row, (cpu_seconds, seconds) in (
-                    (produced, produced_rate, produce),
-                    (consumed, consumed_rate, consume),
-                ):
-                    cpu_row.add(kind, cpu_seconds)
-                    rate_row.add(kind, 1000 / seconds)
-            for kind, broker in brokers.items():
-                resident.add(kind, resident_mb(broker.pid))
-        finally:
-            for broker in brokers.values():
-                broker.kill()
-    return [produced, consumed, produced_rate, consumed_rate, resident]
+# What is told of a run: group, end of the row's name, unit, figure.
+FIGURES: Final[Mapping[str, tuple[str, str, str, Callable[[Result], float]]]] = {
+    "MB/s": (report.THROUGHPUT, "", "MB/s", lambda found: found.bytes / 1e6 / found.seconds),
+    "req/s": (report.REQUESTS, "", "req/s", lambda found: found.answers / found.seconds),
+    "p50": (report.LATENCY, ", p50", "µs", lambda found: found.p50_us),
+    "p99": (report.LATENCY, ", p99", "µs", lambda found: found.p99_us),
+    "CPU/GB": (report.CPU, "", "s/GB", lambda found: found.cpu_s * GB / found.bytes),
+    "CPU/request": (report.CPU, "", "µs each", lambda found: found.cpu_s * 1e6 / found.answers),
+}
 
 
-MEASUREMENTS: Final[dict[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
+def measured(
+    loads: Mapping[str, Load],
+    kinds: Sequence[str],
+    rounds: int,
+    folder: Path,
+    processes: Mapping[str, int] | None = None,
+) -> list[Row]:
+    """Each load, one after the other, on brokers that run side by side."""
+    found: list[Row] = []
+    with side_by_side(kinds, folder / "load", processes) as sides:
+        for number, load in enumerate(loads.values()):
+            found += _rows(load, sides, rounds, f"load-{number}")
+        if loads is rows.PRODUCE:
+            resident = Row("resident memory after all produce loads", "MB")
+            for side in sides:
+                resident.add(side.kind, side.resident_mb())
+            found.append(resident)
+    return found
+
+
+def _rows(load: Load, sides: Sequence[Side], rounds: int, topic: str) -> list[Row]:
+    told = {
+        name: Row(load.what + FIGURES[name][1], FIGURES[name][2], group=FIGURES[name][0], target=target)
+        for name, target in load.told.items()
+    }
+    by_kind = {side.kind: side for side in sides}
+    with ExitStack() as lasting:
+        runs = {}
+        for side in sides:
+            if load.lasting:
+                runs[side.kind] = lasting.enter_context(load.opened(side, topic))
+
+        def once(kind: str, name: str, seconds: float) -> Result:
+            if load.lasting:
+                return runs[kind](seconds)
+            with load.opened(by_kind[kind], name) as run:
+                return run(seconds)
+
+        for kind in by_kind:
+            once(kind, f"{topic}-warm", WARM_UP_S)
+        for number, kind in enumerate(turns([*by_kind], rounds)):
+            result = once(kind, f"{topic}-{number}", RUN_S)
+            _tell(load, kind, result)
+            for name, row in told.items():
+                row.add(kind, FIGURES[name][3](result))
+    return [*told.values()]
+
+
+def _tell(load: Load, kind: str, result: Result) -> None:
+    """Beside the table: what one run was like, and how busy the generator was."""
+    figures = ", ".join(f"{FIGURES[name][3](result):,.4g} {name}" for name in load.told)
+    cores = (
+        f"broker {result.cpu_s / result.seconds:.2f} cores, client {result.client_cpu_s / result.seconds:.2f}"
+    )
+    print(f"{kind:8} {load.what}: {figures}; {cores}", file=sys.stderr, flush=True)
+
+
+_LOADS: Final[Mapping[str, tuple[Mapping[str, Load], Mapping[str, int]]]] = {
+    "produce": (rows.PRODUCE, {}),
+    "small-produce": (rows.SMALL_PRODUCE, {}),
+    "consume": (rows.CONSUME, {}),
+    "requests": (rows.REQUESTS, {}),
+    "latency": (rows.LATENCY, {}),
+    # Two independent nodes, as long as one command does not start them.
+    "processes": (rows.PROCESSES, {"kbroker": 2}),
+}
+
+# Modules of measurements plug in here.
+MEASUREMENTS: Final[Mapping[str, Measurement]] = {
+    **{name: partial(measured, loads, processes=processes) for name, (loads, processes) in _LOADS.items()},
     **LIFECYCLE,
     **CROWD,
     **GROUP,
     **PARTITIONS,
     **LIBRDKAFKA,
-    "cpu": cpu,
 }
 
-
-def _load(broker: BrokerProcess, topic: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(CPU seconds, seconds) per GB produced, and consumed."""
-    load = Load(broker, topic)
-    try:
-        return _measured(broker, load.produce), _measured(broker, load.fetch)
-    finally:
-        load.close()
-        time.sleep(SETTLE_S)
-
-
-def _measured(broker: BrokerProcess, work: Callable[[int], int]) -> tuple[float, float]:
-    started_s, cpu_before_s = time.monotonic(), cpu_s(broker.pid)
-    done_bytes = work(LOAD_BYTES)
-    return (
-        (cpu_s(broker.pid) - cpu_before_s) * GB / done_bytes,
-        (time.monotonic() - started_s) * GB / done_bytes,
-    )
+# Parts of them.
+SINGLE: Final[Mapping[str, Measurement]] = {
+    f"{name}/{part}": partial(measured, {part: load}, processes=processes)
+    for name, (loads, processes) in _LOADS.items()
+    for part, load in loads.items()
+}

@@ -1,24 +1,64 @@
-"""Rows of measurements: as a table, and as JSON for the README."""
+"""Rows of measurements: as tables, held against what must be reached, and as JSON for the README."""
 
+import datetime
 import json
 import os
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 FILE: Final = Path(__file__).with_name("figures.json")
 
+TITLES: Final = {"kbroker": "kbroker", "kafka": "Apache Kafka", "kfake": "kfake"}
+REFERENCE: Final = "kafka"
+
+THROUGHPUT = "Record batches"
+REQUESTS = "Small requests"
+LATENCY = "Latency"
+CPU = "CPU of the broker"
+LIFE = "Start, stop, size"
+# In this order; what belongs nowhere stands under LIFE.
+GROUPS: Final = (THROUGHPUT, REQUESTS, LATENCY, CPU, LIFE)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a row must reach, as a ratio to Apache Kafka, or by itself when it is `absolute`."""
+
+    at_least: float
+    aim: float
+    smaller_is_better: bool = False
+    # No single round may be worse.
+    every_round: float | None = None
+    absolute: bool = False
+
+    def reached(self, found: float, bound: float) -> bool:
+        return found <= bound if self.smaller_is_better else found >= bound
+
+    def __str__(self) -> str:
+        sign = "≤" if self.smaller_is_better else "≥"
+        every = f", every round {sign} {self.every_round:g}" if self.every_round is not None else ""
+        return f"{sign} {self.at_least:g}{every}, aim {self.aim:g}"
+
 
 @dataclass
 class Row:
-    """One thing measured, several times on each broker."""
+    """One thing measured, several times on each broker; the n-th values are of the same round."""
 
     what: str
     unit: str
     values: dict[str, list[float]] = field(default_factory=dict)
+    group: str = LIFE
+    target: Target | None = None
+    measured: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two rows the same."""
+        return self.group, self.what, self.unit
 
     def add(self, broker_kind: str, value: float) -> None:
         self.values.setdefault(broker_kind, []).append(round(value, 4))
@@ -34,20 +74,45 @@ class Row:
         spread = f" ({_figure(min(values))}–{_figure(max(values))})" if len(values) > 1 else ""
         return f"{_figure(self.median(broker_kind))} {self.unit}{spread}"
 
-    def ratio(self) -> str:
-        """kbroker's median over Apache Kafka's, for a reader."""
-        if not {"kbroker", "kafka"} <= self.values.keys() or not self.median("kafka"):
-            return "–"
-        return f"{self.median('kbroker') / self.median('kafka'):.2f}"
+    def ratio(self) -> float | None:
+        """kbroker's median over Apache Kafka's."""
+        if not {"kbroker", REFERENCE} <= self.values.keys() or not self.median(REFERENCE):
+            return None
+        return self.median("kbroker") / self.median(REFERENCE)
+
+    def rounds(self) -> list[float]:
+        """The ratio of each round."""
+        both = zip(self.values.get("kbroker", []), self.values.get(REFERENCE, []), strict=False)
+        return [own / other for own, other in both if other]
+
+    def verdict(self) -> str:
+        """Whether what must be reached is; nothing where that can not be said."""
+        target = self.target
+        if target is None:
+            return ""
+        found = self.median("kbroker") if target.absolute and "kbroker" in self.values else self.ratio()
+        if found is None:
+            return "not compared"
+        if not target.reached(found, target.at_least):
+            return "missed"
+        if target.every_round is not None and not all(
+            target.reached(ratio, target.every_round) for ratio in self.rounds()
+        ):
+            return "missed in a round"
+        return "aim met" if target.reached(found, target.aim) else "met"
 
 
 def save(rows: Sequence[Row], command: str, file: Path = FILE) -> None:
     """Put these rows in the place of their former selves."""
-    kept = {row.what: row for row in load(file)} | {row.what: row for row in rows}
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    for row in rows:
+        row.measured = today
+    kept = {row.key: row for row in load(file)} | {row.key: row for row in rows}
     data = {
         "command": command,
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
-        "rows": [_kept(row) for row in kept.values()],
+        "date": today,
+        "rows": [asdict(row) for row in kept.values()],
     }
     file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -57,22 +122,46 @@ def load(file: Path = FILE) -> list[Row]:
     if not file.exists():
         return []
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
-    return [Row(row["what"], row["unit"], row["values"]) for row in rows]
+    return [Row(**{**row, "target": Target(**row["target"]) if row.get("target") else None}) for row in rows]
+
+
+def readme(file: Path = FILE) -> str:
+    """How it was measured, and the tables of the last runs."""
+    if not file.exists():
+        return "Not measured yet: `python -m compat.bench` prints the figures."
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    rows = load(file)
+    dates = sorted({row.measured for row in rows if row.measured})
+    when = "" if not dates else f" {dates[0]}" if len(dates) == 1 else f" {dates[0]} to {dates[-1]}"
+    head = f"Measured{when}, last by `{kept['command']}`: {kept['machine']}."
+    return f"{head}\n\n{table(rows)}".rstrip()
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown."""
-    lines = ["| | kbroker | Apache Kafka | ratio |", "|---|---:|---:|---:|"]
-    lines += [f"| {row.what} | {row.cell('kbroker')} | {row.cell('kafka')} | {row.ratio()} |" for row in rows]
+    """Markdown, a table for each group."""
+    kinds = [kind for kind in TITLES if kind in ("kbroker", REFERENCE) or any(kind in r.values for r in rows)]
+    groups = [*GROUPS, *sorted({row.group for row in rows} - {*GROUPS})]
+    return "\n".join(
+        _group(group, found, kinds) for group in groups if (found := [r for r in rows if r.group == group])
+    )
+
+
+def _group(name: str, rows: Sequence[Row], kinds: Sequence[str]) -> str:
+    titles = [TITLES[kind] for kind in kinds]
+    lines = [
+        f"### {name}",
+        "",
+        f"| | {' | '.join(titles)} | ratio | wanted | |",
+        f"|---|{'---:|' * len(kinds)}---:|---|---|",
+    ]
+    for row in rows:
+        cells = " | ".join(row.cell(kind) for kind in kinds)
+        ratio = row.ratio()
+        shown = "–" if ratio is None else f"{ratio:.2f}"
+        lines.append(f"| {row.what} | {cells} | {shown} | {row.target or ''} | {row.verdict()} |")
     return "\n".join(lines) + "\n"
-
-
-def _kept(row: Row) -> dict[str, object]:
-    """A row with its figures, and with the cells that the README shows."""
-    cells = {"kbroker": row.cell("kbroker"), "kafka": row.cell("kafka"), "ratio": row.ratio()}
-    return {"what": row.what, "unit": row.unit, **cells, "values": row.values}
 
 
 def _figure(value: float) -> str:
     """Three digits, no exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from compat import results
+from compat.bench import report
 from kbroker.config.documentation import documentation
 from kbroker.config.key import CLUSTER_WIDE, ConfigKey
 from kbroker.config.own_keys import OWN_KEYS
@@ -24,7 +25,6 @@ from kbroker.protocol.messages import API, KAFKA_VERSION
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-BENCH = ROOT / "compat" / "bench" / "figures.json"
 NIGHT = ROOT / "tests" / "night" / "figures.json"
 DIFF = ROOT / "compat" / "diff" / "figures.json"
 
@@ -77,14 +77,7 @@ def clients() -> str:
 
 def speed() -> str:
     """The figures of the last benchmark, each beside Apache Kafka's on the same machine."""
-    if not BENCH.exists():
-        return "Not measured yet: `python -m compat.bench` prints the figures."
-    kept = json.loads(BENCH.read_text())
-    lines = [f"Measured by `{kept['command']}`: {kept['machine']}.", ""]
-    lines += ["| | kbroker | Apache Kafka | ratio |", "|---|---:|---:|---:|"]
-    for row in kept["rows"]:
-        lines.append(f"| {row['what']} | {row['kbroker']} | {row['kafka']} | {row['ratio']} |")
-    return "\n".join(lines)
+    return report.readme()
 
 
 def diff() -> str:

@@ -1,0 +1,3 @@
+module kbroker/compat/bench/generator
+
+go 1.25

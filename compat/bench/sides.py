@@ -1,0 +1,130 @@
+"""One kind of broker while it is under load: its processes, its topics, what it holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from compat.bench import frames
+from compat.bench.client import Client, read_answer
+from compat.bench.kinds import broker_of
+from compat.bench.turns import directory, ended, resident_mb
+from compat.brokers import BrokerProcess
+from compat.wire import receive
+from kbroker.protocol.generated.delete_topics_request import DeleteTopicsRequest
+from kbroker.protocol.generated.init_producer_id_request import InitProducerIdRequest
+from kbroker.protocol.generated.list_offsets_request import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsTopic,
+)
+
+# One run's data must be gone before the next begins.
+PROPERTIES: Final = {"log.segment.delete.delay.ms": "100", "log.initial.task.delay.ms": "100"}
+PATIENCE_S: Final = 60.0
+# After that, for what deleting has left to do.
+SETTLE_S: Final = 0.3
+_LATEST: Final = -1
+
+
+class Side:
+    """The brokers of one kind: one, or several that know nothing of each other.
+
+    A topic is on each of them, and has its partitions there: of six, three on each of two brokers.
+    """
+
+    def __init__(self, kind: str, brokers: Sequence[BrokerProcess]) -> None:
+        self.kind = kind
+        self.brokers = brokers
+
+    @property
+    def pids(self) -> list[int]:
+        return [broker.pid for broker in self.brokers]
+
+    def resident_mb(self) -> float:
+        return sum(map(resident_mb, self.pids))
+
+    def places(self, partitions: int) -> list[tuple[BrokerProcess, int]]:
+        """Where each partition of a topic is."""
+        each, rest = divmod(partitions, len(self.brokers))
+        assert not rest
+        return [(broker, partition) for partition in range(each) for broker in self.brokers]
+
+    @contextmanager
+    def topic(self, name: str, partitions: int) -> Iterator[None]:
+        """A topic that is served, and gone afterwards with all its files."""
+        for broker in self.brokers:
+            with Client(broker) as client:
+                client.create({name: partitions // len(self.brokers)})
+        yield
+        for broker in self.brokers:
+            with Client(broker) as client:
+                answer = client.ask(DeleteTopicsRequest(topic_names=[name], timeout_ms=30_000), 5)
+                assert answer.responses[0].error_code == 0, answer
+            _await_files_gone(broker, name)
+        time.sleep(SETTLE_S)
+
+    def end_offsets(self, topic: str, partitions: int) -> list[int]:
+        """Of each place."""
+        return [_end_offset(broker, topic, partition) for broker, partition in self.places(partitions)]
+
+    def producer_ids(self, count: int) -> list[int]:
+        """New ones, as many for each broker; the connections go through the brokers in turn."""
+        ids = []
+        for number in range(count):
+            with Client(self.brokers[number % len(self.brokers)]) as client:
+                answer = client.ask(InitProducerIdRequest(None, 60_000), 4)
+            assert answer.error_code == 0, answer
+            ids.append(answer.producer_id)
+        return ids
+
+
+@contextmanager
+def side_by_side(
+    kinds: Sequence[str], folder: Path, processes: Mapping[str, int] | None = None
+) -> Iterator[list[Side]]:
+    """The brokers of each kind, running; by default one process each."""
+    with directory(folder), ExitStack() as stack:
+        sides = []
+        for kind in kinds:
+            brokers = []
+            for number in range((processes or {}).get(kind, 1)):
+                # The one place that says what several processes of a kind are.
+                properties = {**PROPERTIES, "node.id": str(number + 1)}
+                broker = broker_of(kind, folder / f"{kind}-{number}", properties)
+                stack.enter_context(ended(broker)).start()
+                brokers.append(broker)
+            sides.append(Side(kind, brokers))
+        yield sides
+
+
+def asked(broker: BrokerProcess, request: bytes) -> tuple[bytes, Any]:
+    """The answer to a frame, without its length, and the message in it."""
+    api_key, version = int.from_bytes(request[4:6]), int.from_bytes(request[6:8])
+    with Client(broker) as client:
+        # No broker need take a large request from a stranger.
+        client.socket.sendall(frames.api_versions())
+        receive(client.socket)
+        client.socket.sendall(request)
+        data = receive(client.socket)
+    return data, read_answer(data, api_key, version)
+
+
+def _end_offset(broker: BrokerProcess, topic: str, partition: int) -> int:
+    wanted = ListOffsetsTopic(topic, [ListOffsetsPartition(partition, -1, _LATEST)])
+    with Client(broker) as client:
+        found = client.ask(ListOffsetsRequest(-1, 0, [wanted]), 5).topics[0].partitions[0]
+    assert found.error_code == 0, found
+    offset: int = found.offset
+    return offset
+
+
+def _await_files_gone(broker: BrokerProcess, topic: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while any(broker.data_directory.glob(f"{topic}-*")):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{broker.kind} keeps files of {topic}")
+        time.sleep(0.05)
