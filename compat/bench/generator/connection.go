@@ -149,14 +149,14 @@ func (c *connection) send(count int, now time.Time) error {
 
 func (c *connection) flush() error {
 	for len(c.unsent) > 0 {
-		n, err := syscall.Write(c.fd, c.unsent)
+		n, err := transfer(syscall.SYS_WRITE, c.fd, c.unsent)
 		if err == syscall.EAGAIN {
 			return nil
 		}
 		if err != nil && err != syscall.EINTR {
 			return err
 		}
-		c.unsent = c.unsent[max(n, 0):]
+		c.unsent = c.unsent[n:]
 	}
 	return nil
 }
@@ -207,14 +207,13 @@ func (c *connection) receive() (int, error) {
 // read is one system call; whether it filled all the room it had.
 func (c *connection) read() (int, bool, error) {
 	if c.skip > largeAnswer {
-		n, _, errno := syscall.Syscall6(
-			syscall.SYS_RECVFROM, uintptr(c.fd), 0, uintptr(c.skip), syscall.MSG_TRUNC, 0, 0)
-		if errno != 0 {
-			return 0, false, errno
+		n, err := discard(c.fd, c.skip)
+		if err != nil {
+			return 0, false, err
 		}
-		whole := int(n) == c.skip
-		c.passed(int(n))
-		return int(n), whole, nil
+		whole := n == c.skip
+		c.passed(n)
+		return n, whole, nil
 	}
 	room := len(buffer)
 	if c.stream.Answer.Length > largeAnswer {
@@ -222,7 +221,7 @@ func (c *connection) read() (int, bool, error) {
 			room = c.need - c.got
 		}
 	}
-	n, err := syscall.Read(c.fd, buffer[:room])
+	n, err := transfer(syscall.SYS_READ, c.fd, buffer[:room])
 	if err != nil || n == 0 {
 		return 0, false, err
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// load keeps every connection at its number of requests in flight.
+// loader keeps every connection at its number of requests in flight.
 type loader struct {
 	plan        *Plan
 	poll        int
@@ -107,17 +107,17 @@ func (l *loader) awaiting() bool {
 // turn handles everything that is ready, and answers each answer with the next request if there is more to do.
 func (l *loader) turn(more bool) error {
 	var events [256]syscall.EpollEvent
-	ready, err := syscall.EpollWait(l.poll, events[:], int(patience.Milliseconds()))
+	count, err := ready(l.poll, events[:], int(patience.Milliseconds()))
 	if err == syscall.EINTR {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if ready == 0 {
+	if count == 0 {
 		return fmt.Errorf("no answer for %s", patience)
 	}
-	for _, event := range events[:ready] {
+	for _, event := range events[:count] {
 		number := int(event.Fd)
 		if event.Events&syscall.EPOLLOUT != 0 {
 			if err := l.flush(number); err != nil {
