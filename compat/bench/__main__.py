@@ -35,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
     if reason := generator.missing() or next(filter(None, (AGAINST[kind]() for kind in kinds[1:])), None):
         print(f"this can not be measured here: {reason}")
         return 1
-    Kbroker.given.update(_properties(options))
+    Kbroker.given.update(options.property)
+    if options.driver:
+        Kbroker.given["kbroker.driver"] = options.driver
     # Unwinds, so that the brokers are ended when we are told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Figures of other settings, or of kbroker alone, are for the one who asked.
@@ -72,17 +74,21 @@ def _parser() -> argparse.ArgumentParser:
         help="kafka, kfake or both with a comma: measured in the same run",
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--driver", choices=("epoll", "tasks"), help="kbroker's, as kbroker.driver says")
-    parser.add_argument("--property", action="append", default=[], metavar="NAME=VALUE", help="of kbroker")
+    parser.add_argument("--driver", choices=("epoll", "tasks"), help="as --property kbroker.driver=…")
+    parser.add_argument(
+        "--property", action="append", type=_property, default=[], metavar="NAME=VALUE", help="of kbroker"
+    )
     parser.add_argument(
         "--table", action="store_true", help="print the tables of the last runs, and measure nothing"
     )
     return parser
 
 
-def _properties(options: argparse.Namespace) -> dict[str, str]:
-    given = dict(property.split("=", 1) for property in options.property)
-    return given | ({"kbroker.driver": options.driver} if options.driver else {})
+def _property(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    return name, value
 
 
 if __name__ == "__main__":

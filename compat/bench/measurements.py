@@ -7,6 +7,7 @@ and gives rows. `produce` is all its loads, `produce/16KiB` one of them.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,11 @@ from compat.bench.turns import GB, turns
 Measurement = Callable[[Sequence[str], int, Path], list[Row]]
 
 RUN_S: Final = 2.0
-# On each broker before the first round: a JVM compiles what it sees often.
+# Before the first round of each load on each broker, and before all of them with many connections: a JVM
+# compiles what it sees often.
 WARM_UP_S: Final = 2.0
+FIRST_WARM_UP_S: Final = 5.0
+WARM_UP_CONNECTIONS: Final = 16
 
 # What is told of a run: group, end of the row's name, unit, figure.
 FIGURES: Final[Mapping[str, tuple[str, str, str, Callable[[Result], float]]]] = {
@@ -45,18 +49,23 @@ def measured(
     kinds: Sequence[str],
     rounds: int,
     folder: Path,
+    *,
     processes: Mapping[str, int] | None = None,
+    resident: str = "",
 ) -> list[Row]:
-    """Each load, one after the other, on brokers that run side by side."""
+    """Each load, one after the other, on brokers that run side by side; and what is then resident."""
     found: list[Row] = []
     with side_by_side(kinds, folder / "load", processes) as sides:
+        first = replace(next(iter(loads.values())), connections=WARM_UP_CONNECTIONS)
+        for side in sides:
+            with first.opened(side, "warm-up") as run:
+                run(FIRST_WARM_UP_S)
         for number, load in enumerate(loads.values()):
             found += _rows(load, sides, rounds, f"load-{number}")
-        if loads is rows.PRODUCE:
-            resident = Row("resident memory after all produce loads", "MB")
+        if resident:
+            found.append(Row(resident, "MB"))
             for side in sides:
-                resident.add(side.kind, side.resident_mb())
-            found.append(resident)
+                found[-1].add(side.kind, side.resident_mb())
     return found
 
 
@@ -97,19 +106,17 @@ def _tell(load: Load, kind: str, result: Result) -> None:
     print(f"{kind:8} {load.what}: {figures}; {cores}", file=sys.stderr, flush=True)
 
 
-_LOADS: Final[Mapping[str, tuple[Mapping[str, Load], Mapping[str, int]]]] = {
-    "produce": (rows.PRODUCE, {}),
-    "small-produce": (rows.SMALL_PRODUCE, {}),
-    "consume": (rows.CONSUME, {}),
-    "requests": (rows.REQUESTS, {}),
-    "latency": (rows.LATENCY, {}),
-    # Two independent nodes, as long as one command does not start them.
-    "processes": (rows.PROCESSES, {"kbroker": 2}),
-}
+# Two independent nodes, as long as no command starts them together.
+_PROCESSES: Final = {"kbroker": 2}
 
 # Modules of measurements plug in here.
 MEASUREMENTS: Final[Mapping[str, Measurement]] = {
-    **{name: partial(measured, loads, processes=processes) for name, (loads, processes) in _LOADS.items()},
+    "produce": partial(measured, rows.PRODUCE, resident="resident memory after all loads of batches"),
+    "small-produce": partial(measured, rows.SMALL_PRODUCE),
+    "consume": partial(measured, rows.CONSUME),
+    "requests": partial(measured, rows.REQUESTS),
+    "latency": partial(measured, rows.LATENCY),
+    "processes": partial(measured, rows.PROCESSES, processes=_PROCESSES),
     **LIFECYCLE,
     **CROWD,
     **GROUP,
@@ -117,9 +124,16 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     **LIBRDKAFKA,
 }
 
-# Parts of them.
+# Single loads of them.
 SINGLE: Final[Mapping[str, Measurement]] = {
-    f"{name}/{part}": partial(measured, {part: load}, processes=processes)
-    for name, (loads, processes) in _LOADS.items()
-    for part, load in loads.items()
+    f"{group}/{name}": partial(measured, {name: load}, processes=processes)
+    for group, loads, processes in (
+        ("produce", rows.PRODUCE, None),
+        ("small-produce", rows.SMALL_PRODUCE, None),
+        ("consume", rows.CONSUME, None),
+        ("requests", rows.REQUESTS, None),
+        ("latency", rows.LATENCY, None),
+        ("processes", rows.PROCESSES, _PROCESSES),
+    )
+    for name, load in loads.items()
 }

@@ -59,12 +59,11 @@ class Side:
         for broker in self.brokers:
             with Client(broker) as client:
                 client.create({name: partitions // len(self.brokers)})
-        yield
-        for broker in self.brokers:
-            with Client(broker) as client:
-                answer = client.ask(DeleteTopicsRequest(topic_names=[name], timeout_ms=30_000), 5)
-                assert answer.responses[0].error_code == 0, answer
-            _await_files_gone(broker, name)
+        try:
+            yield
+        finally:
+            for broker in self.brokers:
+                _delete(broker, name)
         time.sleep(SETTLE_S)
 
     def end_offsets(self, topic: str, partitions: int) -> list[int]:
@@ -73,13 +72,7 @@ class Side:
 
     def producer_ids(self, count: int) -> list[int]:
         """New ones, as many for each broker; the connections go through the brokers in turn."""
-        ids = []
-        for number in range(count):
-            with Client(self.brokers[number % len(self.brokers)]) as client:
-                answer = client.ask(InitProducerIdRequest(None, 60_000), 4)
-            assert answer.error_code == 0, answer
-            ids.append(answer.producer_id)
-        return ids
+        return [_producer_id(self.brokers[number % len(self.brokers)]) for number in range(count)]
 
 
 @contextmanager
@@ -113,6 +106,18 @@ def asked(broker: BrokerProcess, request: bytes) -> tuple[bytes, Any]:
     return data, read_answer(data, api_key, version)
 
 
+def _producer_id(broker: BrokerProcess) -> int:
+    deadline = time.monotonic() + PATIENCE_S
+    with Client(broker) as client:
+        # Apache Kafka fetches ids in advance, and has none at first.
+        while (answer := client.ask(InitProducerIdRequest(None, 60_000), 4)).error_code:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"a producer id is refused with error {answer.error_code}")
+            time.sleep(0.05)
+    found: int = answer.producer_id
+    return found
+
+
 def _end_offset(broker: BrokerProcess, topic: str, partition: int) -> int:
     wanted = ListOffsetsTopic(topic, [ListOffsetsPartition(partition, -1, _LATEST)])
     with Client(broker) as client:
@@ -120,6 +125,13 @@ def _end_offset(broker: BrokerProcess, topic: str, partition: int) -> int:
     assert found.error_code == 0, found
     offset: int = found.offset
     return offset
+
+
+def _delete(broker: BrokerProcess, topic: str) -> None:
+    with Client(broker) as client:
+        answer = client.ask(DeleteTopicsRequest(topic_names=[topic], timeout_ms=30_000), 5)
+    assert answer.responses[0].error_code == 0, answer
+    _await_files_gone(broker, topic)
 
 
 def _await_files_gone(broker: BrokerProcess, topic: str) -> None:
