@@ -21,7 +21,7 @@ from compat.bench.lifecycle import LIFECYCLE
 from compat.bench.loads import Load
 from compat.bench.partitions import PARTITIONS
 from compat.bench.report import Row
-from compat.bench.sides import Side, side_by_side
+from compat.bench.sides import Side, running
 from compat.bench.turns import GB, turns
 
 Measurement = Callable[[Sequence[str], int, Path], list[Row]]
@@ -55,7 +55,7 @@ def measured(
 ) -> list[Row]:
     """Each load, one after the other, on brokers that run side by side; and what is then resident."""
     found: list[Row] = []
-    with side_by_side(kinds, folder / "load", processes) as sides:
+    with running(kinds, folder / "load", processes) as sides:
         first = replace(next(iter(loads.values())), connections=WARM_UP_CONNECTIONS)
         for side in sides:
             with first.opened(side, "warm-up") as run:

@@ -8,13 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from compat.bench import frames
 from compat.bench.client import Client, read_answer
 from compat.bench.kinds import broker_of
 from compat.bench.turns import directory, ended, resident_mb
 from compat.brokers import BrokerProcess
 from compat.wire import receive
-from kbroker.protocol.generated.delete_topics_request import DeleteTopicsRequest
 from kbroker.protocol.generated.init_producer_id_request import InitProducerIdRequest
 from kbroker.protocol.generated.list_offsets_request import (
     ListOffsetsPartition,
@@ -76,7 +74,7 @@ class Side:
 
 
 @contextmanager
-def side_by_side(
+def running(
     kinds: Sequence[str], folder: Path, processes: Mapping[str, int] | None = None
 ) -> Iterator[list[Side]]:
     """The brokers of each kind, running; by default one process each."""
@@ -98,9 +96,6 @@ def asked(broker: BrokerProcess, request: bytes) -> tuple[bytes, Any]:
     """The answer to a frame, without its length, and the message in it."""
     api_key, version = int.from_bytes(request[4:6]), int.from_bytes(request[6:8])
     with Client(broker) as client:
-        # No broker need take a large request from a stranger.
-        client.socket.sendall(frames.api_versions())
-        receive(client.socket)
         client.socket.sendall(request)
         data = receive(client.socket)
     return data, read_answer(data, api_key, version)
@@ -129,8 +124,7 @@ def _end_offset(broker: BrokerProcess, topic: str, partition: int) -> int:
 
 def _delete(broker: BrokerProcess, topic: str) -> None:
     with Client(broker) as client:
-        answer = client.ask(DeleteTopicsRequest(topic_names=[topic], timeout_ms=30_000), 5)
-    assert answer.responses[0].error_code == 0, answer
+        client.delete(topic)
     _await_files_gone(broker, topic)
 
 

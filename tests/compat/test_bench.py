@@ -14,7 +14,7 @@ from compat.bench.frames import KIB, Batch
 from compat.bench.generator import Answer, Plan, Stream, WrongAnswer
 from compat.bench.measurements import FIGURES, SINGLE
 from compat.bench.report import Row, Target
-from compat.bench.sides import Side, side_by_side
+from compat.bench.sides import Side, running
 from compat.records import MAX_BATCH
 from kbroker.protocol.generated.fetch_request import FetchRequest
 from kbroker.protocol.generated.metadata_request import MetadataRequest
@@ -164,7 +164,7 @@ def test_what_can_not_be_measured_is_said(arguments: list[str], capsys: pytest.C
 def side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
     if reason := generator.missing():
         pytest.skip(reason)
-    with side_by_side(["kbroker"], tmp_path_factory.mktemp("bench") / "brokers") as (kbroker,):
+    with running(["kbroker"], tmp_path_factory.mktemp("bench") / "brokers") as (kbroker,):
         yield kbroker
 
 
