@@ -21,8 +21,9 @@ from typing import Final
 
 from compat import wire
 from compat.bench.client import TIMEOUT_S, Client, frame
-from compat.bench.kinds import broker_of, side_by_side
+from compat.bench.kinds import broker_of
 from compat.bench.report import Row
+from compat.bench.rounds import in_rounds
 from compat.bench.turns import cpu_s, directory, ended, resident_mb, turns
 from compat.brokers import HOST, BrokerProcess
 from kbroker.protocol.generated.api_versions_request import ApiVersionsRequest
@@ -75,7 +76,7 @@ def waiting(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """The CPU of long polls that find nothing, and one record for all who wait."""
     idle = Row("CPU a second with 100 idle long-polling consumers", "ms")
     woken = Row("one record to 100 waiting consumers, p50 until the last has it", "ms")
-    return side_by_side([idle, woken], _waited, kinds, rounds, folder / "waiting")
+    return in_rounds([idle, woken], _waited, kinds, rounds, folder / "waiting")
 
 
 CROWD: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {

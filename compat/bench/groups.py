@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from compat.bench.client import TIMEOUT_S, Client
-from compat.bench.kinds import side_by_side
 from compat.bench.report import Row
+from compat.bench.rounds import in_rounds
 from compat.bench.turns import cpu_s, seconds
 from compat.brokers import BrokerProcess
 from kbroker.protocol.errors import (
@@ -54,7 +54,7 @@ def group(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     joined = Row("50 members: from the first JoinGroup until all are assigned", "ms")
     left = Row("50 members: from one's LeaveGroup until the others are assigned", "ms")
     cpu = Row("50 members: CPU for all of that", "ms")
-    return side_by_side([joined, left, cpu], _one_round, kinds, rounds, folder / "group")
+    return in_rounds([joined, left, cpu], _one_round, kinds, rounds, folder / "group")
 
 
 GROUP: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {"group": group}

@@ -8,7 +8,7 @@ read back from the beginning, as often as fills 3 s. The client takes more than
 one of two cores, so rates differ less than the broker's CPU does. A GB is one
 of values, before compression.
 
-`latency`: producer to consumer, one record after another, linger 0, for 3 s.
+`librdkafka-latency`: producer to consumer, one record after another, linger 0, for 3 s.
 """
 
 import random
@@ -23,8 +23,8 @@ from typing import Final
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from compat.bench.client import Client
-from compat.bench.kinds import side_by_side
 from compat.bench.report import Row
+from compat.bench.rounds import in_rounds
 from compat.bench.turns import GB, cpu_s
 from compat.brokers import BrokerProcess
 
@@ -60,7 +60,7 @@ def librdkafka(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
         Row("librdkafka consumes 1 KiB records", "/s"),
         Row("CPU per GB that librdkafka consumes", "s"),
     ]
-    return side_by_side(rows, _throughput, kinds, rounds, folder / "librdkafka")
+    return in_rounds(rows, _throughput, kinds, rounds, folder / "librdkafka")
 
 
 def latency(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
@@ -69,12 +69,12 @@ def latency(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
         Row("librdkafka: one record producer to consumer, p50", "ms"),
         Row("librdkafka: one record producer to consumer, p99", "ms"),
     ]
-    return side_by_side(rows, _latency, kinds, rounds, folder / "latency")
+    return in_rounds(rows, _latency, kinds, rounds, folder / "librdkafka-latency")
 
 
 LIBRDKAFKA: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
     "librdkafka": librdkafka,
-    "latency": latency,
+    "librdkafka-latency": latency,
 }
 
 
@@ -96,7 +96,7 @@ def _latency(broker: BrokerProcess) -> list[float]:
     return [hundredths[49], hundredths[98]]
 
 
-def _texts() -> list[bytes]:
+def texts() -> list[bytes]:
     """Values like text: words, some of which come again."""
     numbers = random.Random(1)
     words = ["".join(numbers.choices(string.ascii_lowercase, k=numbers.randint(3, 9))) for _ in range(1000)]
@@ -116,14 +116,14 @@ def _produce(
             **properties,
         }
     )
-    texts = _texts()
+    values = texts()
     count = 0
     started_at_s, before_s = time.monotonic(), cpu_s(broker.pid)
     while time.monotonic() < started_at_s + RUN_S:
-        for text in texts:
-            while not _queued(producer, topic, text):
+        for value in values:
+            while not _queued(producer, topic, value):
                 producer.poll(0.01)
-        count += len(texts)
+        count += len(values)
         producer.poll(0)
     left = producer.flush(TIMEOUT_S)
     assert not left, f"{left} were not delivered"
@@ -162,7 +162,7 @@ def _latencies_ms(broker: BrokerProcess, topic: str) -> list[float]:
     producer = Producer({**_common(broker), "acks": 1, "linger.ms": 0})
     consumer = _consumer(broker)
     consumer.assign([TopicPartition(topic, 0, 0)])
-    value = _texts()[0]
+    value = texts()[0]
     figures = []
     # What the clients must learn first is not part of it.
     counted_from_s = time.monotonic() + LEARNING_S

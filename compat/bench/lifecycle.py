@@ -20,8 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from compat import wire
-from compat.bench.client import Client, frame, read_answer
+from compat.bench.client import Client, frame
 from compat.bench.kinds import broker_of, lasting
 from compat.bench.report import Row
 from compat.bench.turns import GB, directory, ended, resident_mb, seconds, turns
@@ -35,7 +34,7 @@ FILLED_BYTES: Final = GB
 PARTITIONS: Final = 6
 START_TIMEOUT_S: Final = 120.0
 _RECORD_BYTES: Final = 1024
-_RECORDS: Final = 1008
+RECORDS: Final = 1008
 
 
 def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
@@ -90,22 +89,20 @@ LIFECYCLE: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] 
 }
 
 
-def fill(broker: BrokerProcess, total_bytes: int) -> int:
-    """Produce so many bytes, one batch in flight for each partition; how many records that were."""
-    batch = _batch()
+def fill(broker: BrokerProcess, total_bytes: int) -> None:
+    """Produce so many bytes, one batch in flight for each partition."""
+    batch = mib_batch()
     frames = [frame(_produce("filled", partition, batch), 9) for partition in range(PARTITIONS)]
-    rounds = max(1, total_bytes // (len(batch) * PARTITIONS))
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(broker)) for _ in frames]
         clients[0].create({"filled": PARTITIONS})
-        for _ in range(rounds):
+        for _ in range(total_bytes // (len(batch) * PARTITIONS)):
             for client, data in zip(clients, frames, strict=True):
                 client.socket.sendall(data)
             for client in clients:
-                answer = read_answer(wire.receive(client.socket), wire.PRODUCE, 9)
+                answer = client.receive(ProduceRequest.API_KEY, 9)
                 code = answer.responses[0].partition_responses[0].error_code
                 assert code == 0, f"produce answered {code}"
-    return rounds * PARTITIONS * _RECORDS
 
 
 def _broker(kind: str, home: Path) -> BrokerProcess:
@@ -114,10 +111,10 @@ def _broker(kind: str, home: Path) -> BrokerProcess:
     return broker
 
 
-def _batch() -> bytearray:
+def mib_batch() -> bytearray:
     """A batch of 1 MiB, as large as a topic takes by default."""
     value = bytes(_RECORD_BYTES)
-    records = [Record(number, 0, None, value) for number in range(_RECORDS)]
+    records = [Record(number, 0, None, value) for number in range(RECORDS)]
     return build_batch(records, base_timestamp=int(time.time() * 1000))
 
 
