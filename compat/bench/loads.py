@@ -23,7 +23,8 @@ _WARM_UP_S: Final = 0.3
 # More would be written back to the disk while the next row runs.
 _BYTES_AT_MOST: Final = 1_200_000_000
 _FILLED_BYTES: Final = 300_000_000
-_FILLED_BATCHES: Final = 50_000
+_FILLED_BATCHES: Final = 20_000
+_FILLING_CONNECTIONS: Final = 4
 # Of the fetch that waits for one record: it never gives up.
 _WAIT_MS: Final = 60_000
 
@@ -108,7 +109,7 @@ class Consume(Load):
                     hello=frames.api_versions(),
                     streams=fill,
                     pids=side.pids,
-                    connections=len(fill),
+                    connections=_FILLING_CONNECTIONS * len(fill),
                     seconds=PATIENCE_S,
                     answers_at_most=batches,
                 )

@@ -13,6 +13,10 @@ from compat.bench.kinds import broker_of
 from compat.bench.turns import directory, ended, resident_mb
 from compat.brokers import BrokerProcess
 from compat.wire import receive
+from kbroker.protocol.generated.create_partitions_request import (
+    CreatePartitionsRequest,
+    CreatePartitionsTopic,
+)
 from kbroker.protocol.generated.init_producer_id_request import InitProducerIdRequest
 from kbroker.protocol.generated.list_offsets_request import (
     ListOffsetsPartition,
@@ -25,6 +29,8 @@ PROPERTIES: Final = {"log.segment.delete.delay.ms": "100", "log.initial.task.del
 PATIENCE_S: Final = 60.0
 # After that, for what deleting has left to do.
 SETTLE_S: Final = 0.3
+# Apache Kafka makes fewer than 10,000 partitions in one step.
+_AT_ONCE: Final = 5000
 _LATEST: Final = -1
 
 
@@ -56,7 +62,7 @@ class Side:
         """A topic that is served, and gone afterwards with all its files."""
         for broker in self.brokers:
             with Client(broker) as client:
-                client.create({name: partitions // len(self.brokers)})
+                _create(client, name, partitions // len(self.brokers))
         try:
             yield
         finally:
@@ -99,6 +105,15 @@ def asked(broker: BrokerProcess, request: bytes) -> tuple[bytes, Any]:
         client.socket.sendall(request)
         data = receive(client.socket)
     return data, read_answer(data, api_key, version)
+
+
+def _create(client: Client, topic: str, partitions: int) -> None:
+    client.create({topic: min(partitions, _AT_ONCE)})
+    if partitions > _AT_ONCE:
+        more = CreatePartitionsTopic(topic, partitions)
+        answer = client.ask(CreatePartitionsRequest([more], 30_000), 3)
+        assert answer.results[0].error_code == 0, answer
+        client.await_served({topic: partitions})
 
 
 def _producer_id(broker: BrokerProcess) -> int:

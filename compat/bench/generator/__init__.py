@@ -19,7 +19,7 @@ from compat.golang import programs
 
 _FOLDER: Final = Path(__file__).resolve().parent
 # Beyond what was asked for: for connections to be made and for the last answers.
-_PATIENCE_S: Final = 120.0
+_PATIENCE_S: Final = 60.0
 
 
 class WrongAnswer(Exception):
@@ -108,13 +108,17 @@ def missing() -> str | None:
 
 def run(plan: Plan) -> Result:
     """Replay; WrongAnswer if anything was not as it should be."""
-    done = subprocess.run(
-        [programs.built(_FOLDER) / _FOLDER.name],
-        input=json.dumps(asdict(plan), default=_text),
-        capture_output=True,
-        text=True,
-        timeout=plan.warm_up_s + plan.seconds + _PATIENCE_S,
-    )
+    timeout_s = plan.warm_up_s + plan.seconds + _PATIENCE_S
+    try:
+        done = subprocess.run(
+            [programs.built(_FOLDER) / _FOLDER.name],
+            input=json.dumps(asdict(plan), default=_text),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired:
+        raise WrongAnswer(f"not all was answered within {timeout_s:.0f} s") from None
     if done.returncode != 0:
         raise WrongAnswer(done.stderr.strip())
     return Result(**json.loads(done.stdout))

@@ -13,7 +13,6 @@ import (
 const (
 	// Answers beyond this are counted and thrown away by the kernel, but for their heads.
 	largeAnswer = 16 << 10
-	patience    = 60 * time.Second
 
 	// Positions in a request and in a record batch.
 	correlationAt   = 8
@@ -105,21 +104,17 @@ func dial(address string) (int, error) {
 	if err := syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1); err != nil {
 		return 0, err
 	}
-	timeout := syscall.NsecToTimeval(patience.Nanoseconds())
-	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout); err != nil {
-		return 0, err
-	}
 	return fd, syscall.Connect(fd, &syscall.SockaddrInet4{Port: resolved.Port, Addr: [4]byte(resolved.IP.To4())})
 }
 
 // greet sends the first request, whose answer must begin with error code 0, while the socket still blocks.
 func (c *connection) greet(hello []byte) error {
-	if _, err := syscall.Write(c.fd, hello); err != nil {
+	if _, err := write(c.fd, hello); err != nil {
 		return err
 	}
 	got := 0
 	for got < 10 || got < 4+int(binary.BigEndian.Uint32(buffer[:])) {
-		n, err := syscall.Read(c.fd, buffer[got:])
+		n, err := read(c.fd, buffer[got:])
 		if err != nil {
 			return err
 		}
@@ -149,11 +144,11 @@ func (c *connection) send(count int, now time.Time) error {
 
 func (c *connection) flush() error {
 	for len(c.unsent) > 0 {
-		n, err := transfer(syscall.SYS_WRITE, c.fd, c.unsent)
+		n, err := write(c.fd, c.unsent)
 		if err == syscall.EAGAIN {
 			return nil
 		}
-		if err != nil && err != syscall.EINTR {
+		if err != nil {
 			return err
 		}
 		c.unsent = c.unsent[n:]
@@ -188,9 +183,6 @@ func (c *connection) receive() (int, error) {
 		if err == syscall.EAGAIN {
 			break
 		}
-		if err == syscall.EINTR {
-			continue
-		}
 		if err != nil {
 			return 0, err
 		}
@@ -221,7 +213,7 @@ func (c *connection) read() (int, bool, error) {
 			room = c.need - c.got
 		}
 	}
-	n, err := transfer(syscall.SYS_READ, c.fd, buffer[:room])
+	n, err := read(c.fd, buffer[:room])
 	if err != nil || n == 0 {
 		return 0, false, err
 	}

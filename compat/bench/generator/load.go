@@ -107,15 +107,9 @@ func (l *loader) awaiting() bool {
 // turn handles everything that is ready, and answers each answer with the next request if there is more to do.
 func (l *loader) turn(more bool) error {
 	var events [256]syscall.EpollEvent
-	count, err := ready(l.poll, events[:], int(patience.Milliseconds()))
-	if err == syscall.EINTR {
-		return nil
-	}
+	count, err := ready(l.poll, events[:])
 	if err != nil {
 		return err
-	}
-	if count == 0 {
-		return fmt.Errorf("no answer for %s", patience)
 	}
 	for _, event := range events[:count] {
 		number := int(event.Fd)
