@@ -110,7 +110,7 @@ def asked(broker: BrokerProcess, request: bytes) -> tuple[bytes, Any]:
 def _create(client: Client, topic: str, partitions: int) -> None:
     client.create({topic: min(partitions, _AT_ONCE)})
     if partitions > _AT_ONCE:
-        more = CreatePartitionsTopic(topic, partitions)
+        more = CreatePartitionsTopic(topic, partitions, None)
         answer = client.ask(CreatePartitionsRequest([more], 30_000), 3)
         assert answer.results[0].error_code == 0, answer
         client.await_served({topic: partitions})
