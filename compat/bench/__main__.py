@@ -15,6 +15,7 @@ from compat.bench.measurements import MEASUREMENTS, SINGLE
 from compat.brokers import Kbroker
 from compat.kafka import artifacts
 
+KEPT_ROUNDS: Final = 3
 AGAINST: Final = {"kafka": artifacts.missing, "kfake": lambda: artifact.missing_tool("go")}
 
 
@@ -40,8 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         Kbroker.given["kbroker.driver"] = options.driver
     # Unwinds, so that the brokers are ended when we are told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # Figures of other settings, or of kbroker alone, are for the one who asked.
-    kept = report.REFERENCE in kinds and not Kbroker.given
+    # Figures of other settings, of kbroker alone, or of a mere try, are for the one who asked.
+    kept = report.REFERENCE in kinds and options.rounds >= KEPT_ROUNDS and not Kbroker.given
     status = 0
     with tempfile.TemporaryDirectory(prefix="compat-bench-") as folder:
         for name in options.only or MEASUREMENTS:
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KINDS",
         help="kafka, kfake or both with a comma: measured in the same run",
     )
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=KEPT_ROUNDS)
     parser.add_argument("--driver", choices=("epoll", "tasks"), help="as --property kbroker.driver=…")
     parser.add_argument(
         "--property", action="append", type=_property, default=[], metavar="NAME=VALUE", help="of kbroker"

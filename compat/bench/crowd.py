@@ -22,7 +22,7 @@ from typing import Final
 from compat import wire
 from compat.bench.client import TIMEOUT_S, Client, frame
 from compat.bench.kinds import broker_of
-from compat.bench.report import Row
+from compat.bench.report import MANY, Row, Target
 from compat.bench.rounds import in_rounds
 from compat.bench.turns import cpu_s, directory, ended, resident_mb, turns
 from compat.brokers import HOST, BrokerProcess
@@ -34,6 +34,7 @@ from kbroker.records.record import Record
 
 OPENED: Final = 1000
 HELD: Final = 2000
+HELD_KB: Final = Target(4, 1, smaller_is_better=True, absolute=True)
 # What a broker makes at its first connections only is not theirs.
 FIRST: Final = 50
 SETTLE_S: Final = 2.0
@@ -50,8 +51,8 @@ _PRODUCE, _FETCH = 9, 12
 
 def connections(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """The time to open connections, and the memory that they hold."""
-    opened = Row("1,000 connections opened and answered", "s")
-    held = Row("resident memory of an idle connection", "KB")
+    opened = Row("1,000 connections opened and answered", "s", group=MANY)
+    held = Row("resident memory of an idle connection", "KB", group=MANY, target=HELD_KB)
     _allow_files(HELD + 500)
     for kind in turns(kinds, rounds):
         with (
@@ -74,8 +75,8 @@ def connections(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 
 def waiting(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """The CPU of long polls that find nothing, and one record for all who wait."""
-    idle = Row("CPU a second with 100 idle long-polling consumers", "ms")
-    woken = Row("one record to 100 waiting consumers, p50 until the last has it", "ms")
+    idle = Row("CPU a second with 100 idle long-polling consumers", "ms", group=MANY)
+    woken = Row("one record to 100 waiting consumers, p50 until the last has it", "ms", group=MANY)
     return in_rounds([idle, woken], _waited, kinds, rounds, folder / "waiting")
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from compat.bench.client import TIMEOUT_S, Client
-from compat.bench.report import Row
+from compat.bench.report import MANY, Row
 from compat.bench.rounds import in_rounds
 from compat.bench.turns import cpu_s, seconds
 from compat.brokers import BrokerProcess
@@ -51,9 +51,9 @@ _VERSIONS: Final[Mapping[type[Message], int]] = {
 
 def group(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Joining and leaving."""
-    joined = Row("50 members: from the first JoinGroup until all are assigned", "ms")
-    left = Row("50 members: from one's LeaveGroup until the others are assigned", "ms")
-    cpu = Row("50 members: CPU for all of that", "ms")
+    joined = Row("50 members: from the first JoinGroup until all are assigned", "ms", group=MANY)
+    left = Row("50 members: from one's LeaveGroup until the others are assigned", "ms", group=MANY)
+    cpu = Row("50 members: CPU for all of that", "ms", group=MANY)
     return in_rounds([joined, left, cpu], _one_round, kinds, rounds, folder / "group")
 
 

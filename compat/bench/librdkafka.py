@@ -22,6 +22,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from compat.bench import report
 from compat.bench.client import Client
 from compat.bench.report import Row
 from compat.bench.rounds import in_rounds
@@ -52,13 +53,13 @@ def librdkafka(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
         row
         for name in PRODUCERS
         for row in (
-            Row(f"librdkafka produces 1 KiB records, {name}", "/s"),
-            Row(f"CPU per GB that librdkafka produces, {name}", "s"),
+            Row(f"librdkafka produces 1 KiB records, {name}", "/s", group=report.LIBRDKAFKA),
+            Row(f"CPU per GB that librdkafka produces, {name}", "s", group=report.LIBRDKAFKA),
         )
     ]
     rows += [
-        Row("librdkafka consumes 1 KiB records", "/s"),
-        Row("CPU per GB that librdkafka consumes", "s"),
+        Row("librdkafka consumes 1 KiB records", "/s", group=report.LIBRDKAFKA),
+        Row("CPU per GB that librdkafka consumes", "s", group=report.LIBRDKAFKA),
     ]
     return in_rounds(rows, _throughput, kinds, rounds, folder / "librdkafka")
 
@@ -66,8 +67,8 @@ def librdkafka(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 def latency(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """One record at a time, from one client to the other."""
     rows = [
-        Row("librdkafka: one record producer to consumer, p50", "ms"),
-        Row("librdkafka: one record producer to consumer, p99", "ms"),
+        Row("librdkafka: one record producer to consumer, p50", "ms", group=report.LIBRDKAFKA),
+        Row("librdkafka: one record producer to consumer, p99", "ms", group=report.LIBRDKAFKA),
     ]
     return in_rounds(rows, _latency, kinds, rounds, folder / "librdkafka-latency")
 

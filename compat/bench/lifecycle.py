@@ -22,7 +22,7 @@ from typing import Final
 
 from compat.bench.client import Client, frame
 from compat.bench.kinds import broker_of, lasting
-from compat.bench.report import Row
+from compat.bench.report import Row, Target
 from compat.bench.turns import GB, directory, ended, resident_mb, seconds, turns
 from compat.brokers import BrokerProcess
 from kbroker.protocol.generated.produce_request import PartitionProduceData, ProduceRequest, TopicProduceData
@@ -33,15 +33,18 @@ IDLE_S: Final = 5.0
 FILLED_BYTES: Final = GB
 PARTITIONS: Final = 6
 START_TIMEOUT_S: Final = 120.0
+START: Final = Target(0.08, 0.05, smaller_is_better=True)
+RESIDENT: Final = Target(0.15, 0.1, smaller_is_better=True)
+RECOVERED: Final = Target(0.5, 0.2, smaller_is_better=True)
 _RECORD_BYTES: Final = 1024
 RECORDS: Final = 1008
 
 
 def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Starts and a stop with nothing in the log."""
-    first = Row("first start to first answered Metadata, formatting included", "s")
+    first = Row("first start to first answered Metadata, formatting included", "s", target=START)
     stop = Row("clean stop", "s")
-    stopped = Row("start after a clean stop", "s")
+    stopped = Row("start after a clean stop", "s", target=START)
     killed = Row("start after kill -9", "s")
     for kind in turns(lasting(kinds), rounds):
         with directory(folder / "startup") as home, ended(_broker(kind, home)) as broker:
@@ -55,7 +58,7 @@ def startup(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 
 def memory(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Resident memory when nobody has asked for anything."""
-    row = Row("resident memory, idle", "MB")
+    row = Row("resident memory, idle", "MB", target=RESIDENT)
     for kind in turns(kinds, rounds):
         with directory(folder / "memory") as home, ended(_broker(kind, home)) as broker:
             broker.start()
@@ -67,7 +70,7 @@ def memory(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
 def recovery(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Starts and a stop with 1 GB in the log."""
     resident = Row("resident memory after 1 GB produced", "MB")
-    killed = Row("start after kill -9 with 1 GB not flushed", "s")
+    killed = Row("start after kill -9 with 1 GB not flushed", "s", target=RECOVERED)
     stop = Row("clean stop after that", "s")
     stopped = Row("start after a clean stop with 1 GB", "s")
     for kind in turns(lasting(kinds), rounds):

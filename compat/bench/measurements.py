@@ -29,8 +29,8 @@ Measurement = Callable[[Sequence[str], int, Path], list[Row]]
 RUN_S: Final = 2.0
 # Before the first round of each load on each broker, and before all of them with many connections: a JVM
 # compiles what it sees often.
-WARM_UP_S: Final = 2.0
-FIRST_WARM_UP_S: Final = 5.0
+WARM_UP_S: Final = 1.5
+FIRST_WARM_UP_S: Final = 8.0
 WARM_UP_CONNECTIONS: Final = 16
 
 # What is told of a run: group, end of the row's name, unit, figure.

@@ -19,7 +19,7 @@ from typing import Final
 
 from compat.bench.client import Client
 from compat.bench.kinds import broker_of, lasting
-from compat.bench.report import Row
+from compat.bench.report import MANY, Row
 from compat.bench.turns import directory, ended, resident_mb, seconds, turns
 from compat.brokers import BrokerFailed, BrokerProcess
 from kbroker.protocol.generated.metadata_request import MetadataRequest
@@ -65,13 +65,13 @@ class _Partitions:
         names = [f"many-{number}" for number in range(count // TOPIC_PARTITIONS)]
         self._topics = dict.fromkeys(names, TOPIC_PARTITIONS)
         name = f"{count:,} partitions"
-        self._created = Row(f"{name}: created, all served", "s")
-        self._first = Row(f"{name}: first Metadata of all", "ms")
-        self._again = Row(f"{name}: Metadata of all again", "ms")
-        self._resident = Row(f"{name}: resident memory, idle", "MB")
-        self._stop = Row(f"{name}: clean stop", "s")
-        self._stopped = Row(f"{name}: start after a clean stop, all served", "s")
-        self._killed = Row(f"{name}: start after kill -9, all served", "s")
+        self._created = Row(f"{name}: created, all served", "s", group=MANY)
+        self._first = Row(f"{name}: first Metadata of all", "ms", group=MANY)
+        self._again = Row(f"{name}: Metadata of all again", "ms", group=MANY)
+        self._resident = Row(f"{name}: resident memory, idle", "MB", group=MANY)
+        self._stop = Row(f"{name}: clean stop", "s", group=MANY)
+        self._stopped = Row(f"{name}: start after a clean stop, all served", "s", group=MANY)
+        self._killed = Row(f"{name}: start after kill -9, all served", "s", group=MANY)
         self.rows = [
             *(self._created, self._first, self._again, self._resident),
             *(self._stop, self._stopped, self._killed),

@@ -15,13 +15,15 @@ FILE: Final = Path(__file__).with_name("figures.json")
 TITLES: Final = {"kbroker": "kbroker", "kafka": "Apache Kafka", "kfake": "kfake"}
 REFERENCE: Final = "kafka"
 
-THROUGHPUT = "Record batches"
-REQUESTS = "Small requests"
-LATENCY = "Latency"
-CPU = "CPU of the broker"
-LIFE = "Start, stop, size"
-# In this order; what belongs nowhere stands under LIFE.
-GROUPS: Final = (THROUGHPUT, REQUESTS, LATENCY, CPU, LIFE)
+THROUGHPUT: Final = "Record batches"
+REQUESTS: Final = "Small requests"
+LATENCY: Final = "Latency"
+CPU: Final = "CPU of the broker"
+LIBRDKAFKA: Final = "librdkafka as the client"
+MANY: Final = "Many connections, members, partitions"
+LIFE: Final = "Start, stop, size"
+# In this order.
+GROUPS: Final = (THROUGHPUT, REQUESTS, LATENCY, CPU, LIBRDKAFKA, MANY, LIFE)
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,8 @@ def readme(file: Path = FILE) -> str:
 def table(rows: Sequence[Row]) -> str:
     """Markdown, a table for each group."""
     kinds = [kind for kind in TITLES if kind in ("kbroker", REFERENCE) or any(kind in r.values for r in rows)]
-    groups = [*GROUPS, *sorted({row.group for row in rows} - {*GROUPS})]
     return "\n".join(
-        _group(group, found, kinds) for group in groups if (found := [r for r in rows if r.group == group])
+        _group(group, found, kinds) for group in GROUPS if (found := [r for r in rows if r.group == group])
     )
 
 
