@@ -51,6 +51,7 @@ def measured(
     folder: Path,
     *,
     processes: Mapping[str, int] | None = None,
+    warmed_by: Sequence[Load] = (),
     resident: str = "",
 ) -> list[Row]:
     """Each load, one after the other, on brokers that run side by side; and what is then resident."""
@@ -58,8 +59,9 @@ def measured(
     with running(kinds, folder / "load", processes) as sides:
         first = replace(next(iter(loads.values())), connections=WARM_UP_CONNECTIONS)
         for side in sides:
-            with first.opened(side, "warm-up") as run:
-                run(FIRST_WARM_UP_S)
+            for warming in (*warmed_by, first):
+                with warming.opened(side, "warm-up") as run:
+                    run(FIRST_WARM_UP_S)
         for number, load in enumerate(loads.values()):
             found += _rows(load, sides, rounds, f"load-{number}")
         if resident:
@@ -115,7 +117,8 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     "small-produce": partial(measured, rows.SMALL_PRODUCE),
     "consume": partial(measured, rows.CONSUME),
     "requests": partial(measured, rows.REQUESTS),
-    "latency": partial(measured, rows.LATENCY),
+    # A record now and then compiles nothing.
+    "latency": partial(measured, rows.LATENCY, warmed_by=(rows.SMALL_PRODUCE["16"], rows.CONSUME["small"])),
     "processes": partial(measured, rows.PROCESSES, processes=_PROCESSES),
     **LIFECYCLE,
     **CROWD,
@@ -124,16 +127,10 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     **LIBRDKAFKA,
 }
 
-# Single loads of them.
+# Single loads of them, under names such as `produce/16KiB`.
 SINGLE: Final[Mapping[str, Measurement]] = {
-    f"{group}/{name}": partial(measured, {name: load}, processes=processes)
-    for group, loads, processes in (
-        ("produce", rows.PRODUCE, None),
-        ("small-produce", rows.SMALL_PRODUCE, None),
-        ("consume", rows.CONSUME, None),
-        ("requests", rows.REQUESTS, None),
-        ("latency", rows.LATENCY, None),
-        ("processes", rows.PROCESSES, _PROCESSES),
-    )
-    for name, load in loads.items()
+    f"{name}/{part}": partial(measured, {part: load}, **measurement.keywords | {"resident": ""})
+    for name, measurement in MEASUREMENTS.items()
+    if isinstance(measurement, partial)
+    for part, load in measurement.args[0].items()
 }

@@ -1,4 +1,4 @@
-"""The loads of the table, by measurement and name, and what issue 5 wants of each."""
+"""The loads of the table, by measurement and name, and what is wanted of each."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -10,6 +10,7 @@ import pytest
 
 from compat.bench import frames, generator, loads, report, rows, sides
 from compat.bench.__main__ import main
+from compat.bench.client import read_answer
 from compat.bench.frames import KIB, Batch
 from compat.bench.generator import Answer, Plan, Stream, WrongAnswer
 from compat.bench.measurements import FIGURES, SINGLE
@@ -18,6 +19,11 @@ from compat.bench.sides import Side, running
 from compat.records import MAX_BATCH
 from kbroker.protocol.generated.fetch_request import FetchRequest
 from kbroker.protocol.generated.metadata_request import MetadataRequest
+from kbroker.protocol.generated.metadata_response import (
+    MetadataResponse,
+    MetadataResponsePartition,
+    MetadataResponseTopic,
+)
 from kbroker.protocol.generated.produce_request import ProduceRequest
 from kbroker.protocol.header import read_request_header
 from kbroker.protocol.primitives import Message
@@ -83,6 +89,14 @@ def test_a_metadata_request_creates_nothing() -> None:
     request = decoded(MetadataRequest, frames.metadata("topic"))
     assert [topic.name for topic in request.topics or []] == ["topic"]
     assert not request.allow_auto_topic_creation
+
+
+def test_metadata_of_ten_thousand_partitions_can_be_read() -> None:
+    partitions = [MetadataResponsePartition(0, number, 1, 0, [1], [1], []) for number in range(10_000)]
+    answer = MetadataResponse(topics=[MetadataResponseTopic(0, "topic", partitions=partitions)])
+    data = frames.answer_bytes(answer, frames.METADATA_VERSION)
+    found = read_answer(data, answer.API_KEY, frames.METADATA_VERSION)
+    assert len(found.topics[0].partitions) == 10_000
 
 
 def test_all_that_is_told_of_a_load_has_a_figure() -> None:
