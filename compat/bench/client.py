@@ -14,11 +14,7 @@ from typing import Any, Final
 from compat import wire
 from compat.brokers import HOST, BrokerProcess
 from kbroker.protocol.generated.api_versions_request import ApiVersionsRequest
-from kbroker.protocol.generated.create_topics_request import (
-    CreatableTopic,
-    CreatableTopicConfig,
-    CreateTopicsRequest,
-)
+from kbroker.protocol.generated.create_topics_request import CreatableTopic, CreateTopicsRequest
 from kbroker.protocol.generated.delete_topics_request import DeleteTopicsRequest
 from kbroker.protocol.generated.list_offsets_request import (
     ListOffsetsPartition,
@@ -70,15 +66,9 @@ class Client:
         self.send(request, version)
         return wire.receive(self.socket)
 
-    def create(
-        self,
-        topics: Mapping[str, int],
-        patience_s: float = TIMEOUT_S,
-        configs: Mapping[str, str] | None = None,
-    ) -> None:
+    def create(self, topics: Mapping[str, int], patience_s: float = TIMEOUT_S) -> None:
         """Create topics with so many partitions, and return when every one of them is served."""
-        settings = [CreatableTopicConfig(name, value) for name, value in (configs or {}).items()]
-        wanted = [CreatableTopic(name, partitions, 1, [], settings) for name, partitions in topics.items()]
+        wanted = [CreatableTopic(name, partitions, 1, [], []) for name, partitions in topics.items()]
         answer = self.ask(CreateTopicsRequest(wanted, int(patience_s * 1000)), 5)
         refused = {topic.name: topic.error_code for topic in answer.topics if topic.error_code}
         assert not refused, f"CreateTopics answered {refused}"

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Final
 
 from compat import wire
+from compat.bench import frames
 from compat.bench.client import TIMEOUT_S, Client, frame
 from compat.bench.kinds import broker_of
 from compat.bench.report import MANY, Row, Target
 from compat.bench.rounds import in_rounds
+from compat.bench.sides import Side
 from compat.bench.turns import cpu_s, directory, ended, resident_mb, turns
 from compat.brokers import HOST, BrokerProcess
-from kbroker.protocol.generated.api_versions_request import ApiVersionsRequest
 from kbroker.protocol.generated.fetch_request import FetchPartition, FetchRequest, FetchTopic
 from kbroker.protocol.generated.produce_request import PartitionProduceData, ProduceRequest, TopicProduceData
 from kbroker.records.batch import build_batch
@@ -44,7 +45,6 @@ RECORDS: Final = 50
 MAX_WAIT_MS: Final = 500
 # Until what was asked is surely waiting at the broker.
 PARKED_S: Final = 0.02
-_HELLO: Final = frame(ApiVersionsRequest("bench", "1"), 3)
 _TOPIC: Final = "waiting"
 _PRODUCE, _FETCH = 9, 12
 
@@ -86,12 +86,11 @@ CROWD: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]] = {
 }
 
 
-def _waited(broker: BrokerProcess) -> list[float]:
-    with ExitStack() as stack:
+def _waited(side: Side) -> list[float]:
+    (broker,) = side.brokers
+    with side.topic(_TOPIC, 1), ExitStack() as stack:
         crowd = _Crowd(broker, stack)
-        figures = [crowd.wait(WATCHED_S), statistics.median(crowd.record() for _ in range(RECORDS))]
-        crowd.disperse()
-    return figures
+        return [crowd.wait(WATCHED_S), statistics.median(crowd.record() for _ in range(RECORDS))]
 
 
 class _Crowd:
@@ -100,7 +99,6 @@ class _Crowd:
     def __init__(self, broker: BrokerProcess, stack: ExitStack) -> None:
         self._pid = broker.pid
         self._producer = stack.enter_context(Client(broker))
-        self._producer.create({_TOPIC: 1})
         self._consumers = [stack.enter_context(Client(broker)) for _ in range(CONSUMERS)]
         self._selector = stack.enter_context(selectors.DefaultSelector())
         for consumer in self._consumers:
@@ -136,9 +134,6 @@ class _Crowd:
         self._offset += 1
         return took_ms
 
-    def disperse(self) -> None:
-        self._producer.delete(_TOPIC)
-
     def _ask(self, consumer: Client) -> None:
         partition = FetchPartition(0, -1, self._offset, partition_max_bytes=1 << 20)
         topics = [FetchTopic(_TOPIC, partitions=[partition])]
@@ -166,7 +161,7 @@ def _open(broker: BrokerProcess, count: int, stack: ExitStack) -> None:
         stack.enter_context(closing(wire.connect(HOST, broker.port, TIMEOUT_S))) for _ in range(count)
     ]
     for connection in connections:
-        connection.sendall(_HELLO)
+        connection.sendall(frames.api_versions())
     for connection in connections:
         wire.receive(connection)
 

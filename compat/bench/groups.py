@@ -20,6 +20,7 @@ from typing import Any, Final
 from compat.bench.client import TIMEOUT_S, Client
 from compat.bench.report import MANY, Row
 from compat.bench.rounds import in_rounds
+from compat.bench.sides import Side
 from compat.bench.turns import cpu_s, seconds
 from compat.brokers import BrokerProcess
 from kbroker.protocol.errors import (
@@ -176,8 +177,9 @@ def _settle(members: Sequence[Member], former: int | None = None) -> None:
                 key.data.receive()
 
 
-def _one_round(broker: BrokerProcess) -> list[float]:
+def _one_round(side: Side) -> list[float]:
     """(joined, left, CPU) in ms; all members are gone afterwards."""
+    (broker,) = side.brokers
     _await_coordinator(broker)
     joined, left = [], []
     before_s = cpu_s(broker.pid)

@@ -15,26 +15,25 @@ import random
 import statistics
 import string
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from compat.bench import report
-from compat.bench.client import Client
 from compat.bench.report import Row
 from compat.bench.rounds import in_rounds
+from compat.bench.rows import END_TO_END
+from compat.bench.sides import Side
 from compat.bench.turns import GB, cpu_s
 from compat.brokers import BrokerProcess
 
 RUN_S: Final = 3.0
 LEARNING_S: Final = 1.0
-# For what was deleted to be gone.
-SETTLE_S: Final = 1.0
 TIMEOUT_S: Final = 60.0
 VALUE_BYTES: Final = 1024
+TOPIC: Final = "librdkafka"
 _AT_ONCE: Final = 10_000
 
 _BATCHED: Final[Mapping[str, str | int]] = {"linger.ms": 5, "acks": 1}
@@ -49,26 +48,20 @@ _READ_BACK: Final = "acks=1"
 
 def librdkafka(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """Produce in each way, and consume."""
-    rows = [
-        row
-        for name in PRODUCERS
-        for row in (
-            Row(f"librdkafka produces 1 KiB records, {name}", "/s", group=report.LIBRDKAFKA),
-            Row(f"CPU per GB that librdkafka produces, {name}", "s", group=report.LIBRDKAFKA),
-        )
-    ]
-    rows += [
-        Row("librdkafka consumes 1 KiB records", "/s", group=report.LIBRDKAFKA),
-        Row("CPU per GB that librdkafka consumes", "s", group=report.LIBRDKAFKA),
-    ]
+    rows = []
+    for name in PRODUCERS:
+        rows.append(Row(f"librdkafka produces 1 KiB records, {name}", "/s", group=report.LIBRDKAFKA))
+        rows.append(Row(f"CPU per GB that librdkafka produces, {name}", "s", group=report.LIBRDKAFKA))
+    rows.append(Row("librdkafka consumes 1 KiB records", "/s", group=report.LIBRDKAFKA))
+    rows.append(Row("CPU per GB that librdkafka consumes", "s", group=report.LIBRDKAFKA))
     return in_rounds(rows, _throughput, kinds, rounds, folder / "librdkafka")
 
 
 def latency(kinds: Sequence[str], rounds: int, folder: Path) -> list[Row]:
     """One record at a time, from one client to the other."""
+    what = "librdkafka: one record producer to consumer"
     rows = [
-        Row("librdkafka: one record producer to consumer, p50", "ms", group=report.LIBRDKAFKA),
-        Row("librdkafka: one record producer to consumer, p99", "ms", group=report.LIBRDKAFKA),
+        Row(f"{what}, {which}", "ms", group=report.LIBRDKAFKA, target=END_TO_END) for which in ("p50", "p99")
     ]
     return in_rounds(rows, _latency, kinds, rounds, folder / "librdkafka-latency")
 
@@ -79,21 +72,25 @@ LIBRDKAFKA: Final[Mapping[str, Callable[[Sequence[str], int, Path], list[Row]]]]
 }
 
 
-def _throughput(broker: BrokerProcess) -> list[float]:
+def _throughput(side: Side) -> list[float]:
+    (broker,) = side.brokers
     figures: list[float] = []
-    read_back: tuple[float, float] = (0.0, 0.0)
+    read_back: list[float] = []
     for name, properties in PRODUCERS.items():
-        with _topic(broker) as topic:
-            count, rate, cost = _produce(broker, topic, properties)
-            figures += [rate, cost]
+        with side.topic(TOPIC, 1):
+            count, *found = _produce(broker, properties)
+            # Sent again after all, a record may be there twice.
+            assert side.end_offsets(TOPIC, 1)[0] >= count
+            figures += found
             if name == _READ_BACK:
-                read_back = _consume(broker, topic, count)
-    return [*figures, *read_back]
+                read_back = _consume(broker, count)
+    return figures + read_back
 
 
-def _latency(broker: BrokerProcess) -> list[float]:
-    with _topic(broker) as topic:
-        hundredths = statistics.quantiles(_latencies_ms(broker, topic), n=100)
+def _latency(side: Side) -> list[float]:
+    (broker,) = side.brokers
+    with side.topic(TOPIC, 1):
+        hundredths = statistics.quantiles(_latencies_ms(broker), n=100)
     return [hundredths[49], hundredths[98]]
 
 
@@ -104,9 +101,7 @@ def texts() -> list[bytes]:
     return [" ".join(numbers.choices(words, k=VALUE_BYTES // 4)).encode()[:VALUE_BYTES] for _ in range(64)]
 
 
-def _produce(
-    broker: BrokerProcess, topic: str, properties: Mapping[str, str | int]
-) -> tuple[int, float, float]:
+def _produce(broker: BrokerProcess, properties: Mapping[str, str | int]) -> tuple[int, float, float]:
     """Records, records a second, and the broker's CPU seconds for a GB."""
     failures: list[object] = []
     producer = Producer(
@@ -122,7 +117,7 @@ def _produce(
     started_at_s, before_s = time.monotonic(), cpu_s(broker.pid)
     while time.monotonic() < started_at_s + RUN_S:
         for value in values:
-            while not _queued(producer, topic, value):
+            while not _queued(producer, value):
                 producer.poll(0.01)
         count += len(values)
         producer.poll(0)
@@ -132,22 +127,22 @@ def _produce(
     return count, count / (time.monotonic() - started_at_s), _cost(broker, before_s, count)
 
 
-def _queued(producer: Producer, topic: str, value: bytes) -> bool:
+def _queued(producer: Producer, value: bytes) -> bool:
     """False when the client's queue is full."""
     try:
-        producer.produce(topic, value, partition=0)
+        producer.produce(TOPIC, value, partition=0)
     except BufferError:
         return False
     return True
 
 
-def _consume(broker: BrokerProcess, topic: str, count: int) -> tuple[float, float]:
+def _consume(broker: BrokerProcess, count: int) -> list[float]:
     """Records a second, and the broker's CPU seconds for a GB."""
     consumer = _consumer(broker)
     done = 0
     started_at_s, before_s = time.monotonic(), cpu_s(broker.pid)
     while time.monotonic() < started_at_s + RUN_S:
-        consumer.assign([TopicPartition(topic, 0, 0)])
+        consumer.assign([TopicPartition(TOPIC, 0, 0)])
         left = count
         while left:
             messages = consumer.consume(min(left, _AT_ONCE), TIMEOUT_S)
@@ -156,19 +151,19 @@ def _consume(broker: BrokerProcess, topic: str, count: int) -> tuple[float, floa
         done += count
     rate, cost = done / (time.monotonic() - started_at_s), _cost(broker, before_s, done)
     consumer.close()
-    return rate, cost
+    return [rate, cost]
 
 
-def _latencies_ms(broker: BrokerProcess, topic: str) -> list[float]:
+def _latencies_ms(broker: BrokerProcess) -> list[float]:
     producer = Producer({**_common(broker), "acks": 1, "linger.ms": 0})
     consumer = _consumer(broker)
-    consumer.assign([TopicPartition(topic, 0, 0)])
+    consumer.assign([TopicPartition(TOPIC, 0, 0)])
     value = texts()[0]
     figures = []
     # What the clients must learn first is not part of it.
     counted_from_s = time.monotonic() + LEARNING_S
     while (sent_at_s := time.monotonic()) < counted_from_s + RUN_S:
-        producer.produce(topic, value, partition=0)
+        producer.produce(TOPIC, value, partition=0)
         message = consumer.poll(TIMEOUT_S)
         assert message is not None, "no record came"
         assert message.error() is None, message.error()
@@ -191,13 +186,3 @@ def _common(broker: BrokerProcess) -> dict[str, str | bool]:
 
 def _cost(broker: BrokerProcess, before_s: float, records: int) -> float:
     return (cpu_s(broker.pid) - before_s) * GB / (records * VALUE_BYTES)
-
-
-@contextmanager
-def _topic(broker: BrokerProcess) -> Iterator[str]:
-    """A topic that is gone afterwards, so that it does not weigh on what follows."""
-    with Client(broker) as client:
-        client.create({"librdkafka": 1}, configs={"file.delete.delay.ms": "100"})
-        yield "librdkafka"
-        client.delete("librdkafka")
-    time.sleep(SETTLE_S)

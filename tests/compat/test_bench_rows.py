@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from compat.bench import groups, kinds, librdkafka, lifecycle, rounds
+from compat.bench import groups, kinds, librdkafka, lifecycle, rounds, sides
 from compat.bench.client import frame, read_answer
 from compat.bench.groups import Member
 from compat.bench.report import Row
+from compat.bench.sides import Side
 from compat.bench.turns import directory, ended, turns
 from compat.brokers import BrokerProcess
 from kbroker.protocol.errors import MEMBER_ID_REQUIRED, REBALANCE_IN_PROGRESS
@@ -82,15 +83,15 @@ def test_rounds_warm_up_take_turns_and_fill_their_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    monkeypatch.setattr(rounds, "broker_of", lambda kind, _: FakeBroker(kind, done))
+    monkeypatch.setattr(sides, "broker_of", lambda kind, *_: FakeBroker(kind, done))
 
-    def one_round(broker: BrokerProcess) -> list[float]:
-        done.append(f"round {broker.kind}")
+    def one_round(side: Side) -> list[float]:
+        done.append(f"round {side.kind}")
         return [len(done), -len(done)]
 
     rows = [Row("one", "s"), Row("other", "s")]
     assert rounds.in_rounds(rows, one_round, ["a", "b"], 2, tmp_path / "folder") == rows
-    warmed = ["start a", "round a", "start b", "round b"]
+    warmed = ["start a", "start b", "round a", "round b"]
     assert done == [*warmed, "round a", "round b", "round b", "round a", "kill b", "kill a"]
     assert [row.values for row in rows] == [{"a": [5, 8], "b": [6, 7]}, {"a": [-5, -8], "b": [-6, -7]}]
 
