@@ -25,6 +25,8 @@ _BYTES_AT_MOST: Final = 1_200_000_000
 _FILLED_BYTES: Final = 300_000_000
 _FILLED_BATCHES: Final = 20_000
 _FILLING_CONNECTIONS: Final = 4
+# At most, however little is there then.
+_FILLING_S: Final = 30.0
 # Of the fetch that waits for one record: it never gives up.
 _WAIT_MS: Final = 60_000
 
@@ -110,7 +112,7 @@ class Consume(Load):
                     streams=fill,
                     pids=side.pids,
                     connections=_FILLING_CONNECTIONS * len(fill),
-                    seconds=PATIENCE_S,
+                    seconds=_FILLING_S,
                     answers_at_most=batches,
                 )
             )
