@@ -38,9 +38,9 @@ def decoded(request: type[Request], data: bytes) -> Request:
     """The message in a frame, all of which it must be."""
     assert struct.unpack_from(">i", data)[0] == len(data) - 4
     view = memoryview(data)[4:]
-    header, position = read_request_header(view)
-    assert header.api_key == request.API_KEY
-    message, end = request.read(view, position, header.api_version)
+    api_key, version, *_, position = read_request_header(view)
+    assert api_key == request.API_KEY
+    message, end = request.read(view, position, version)
     assert end == len(view)
     return message
 

@@ -104,8 +104,8 @@ def test_kfake_keeps_nothing() -> None:
 def test_a_frame_is_read_as_it_was_meant(version: int) -> None:
     data = frame(HeartbeatRequest("group", 3, "member"), version)
     assert struct.unpack_from(">i", data)[0] == len(data) - 4
-    header, position = read_request_header(memoryview(data)[4:])
-    assert (header.api_key, header.api_version) == (HeartbeatRequest.API_KEY, version)
+    api_key, api_version, *_, position = read_request_header(memoryview(data)[4:])
+    assert (api_key, api_version) == (HeartbeatRequest.API_KEY, version)
     request, _ = HeartbeatRequest.read(memoryview(data)[4:], position, version)
     assert (request.group_id, request.generation_id, request.member_id) == ("group", 3, "member")
 
