@@ -234,7 +234,7 @@ class Broker:
         if wanted == "epoll" or (wanted == "auto" and hasattr(select, "epoll")):
             from kbroker.broker.epoll_driver import EpollReactor
 
-            reactor = EpollReactor(self._network, self._waiting, self._turn.finish)
+            reactor = EpollReactor(self._network, self._waiting, self._turn.finish, self._offload.is_idle)
             nursery.start_soon(reactor.run)
             return reactor.add
         from kbroker.broker.task_driver import TaskDriver

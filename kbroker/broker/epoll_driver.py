@@ -1,9 +1,9 @@
 """All plaintext connections in one task, over a nested epoll set.
 
-An epoll set is itself readable: the task polls it without waiting, serves
-every socket that has something, and waits for the set only when nothing has.
-So a request costs no task switch and no wait of trio's, which would cost as
-much as all the rest of a small request. Linux only.
+An epoll set is itself readable: the task polls it, serves every socket that
+has something, and lets trio wait for the set only when nothing has come for a
+millisecond. So a request costs no task switch and no wait of trio's, which
+would cost as much as all the rest of a small request. Linux only.
 
     reads      one receive per event; what is left announces itself again
     writes     at once by whoever completes an answer; EPOLLOUT only while
@@ -38,15 +38,25 @@ if TYPE_CHECKING:
 # listeners and the admin port get the loop.
 _MAX_EVENTS = 256
 _ROUNDS_MS = 2
+# How long a poll may wait itself: a client that has just been answered asks again within that.
+_LINGER_S = 0.001
 
 
 class EpollReactor:
     """The task, and the connections it serves by file descriptor."""
 
-    def __init__(self, network: NetworkState, waiting: WaitingRoom, finish_turn: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        network: NetworkState,
+        waiting: WaitingRoom,
+        finish_turn: Callable[[], None],
+        may_linger: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.network = network
         self.waiting = waiting
         self.finish_turn = finish_turn
+        # Whether nobody's work on a thread wants the loop back as soon as it is done.
+        self._may_linger = may_linger
         self.epoll = select.epoll()
         self.drivers: dict[int, EpollDriver] = {}
 
@@ -65,11 +75,11 @@ class EpollReactor:
 
     async def _serve(self) -> None:
         poll, drivers = self.epoll.poll, self.drivers
-        clock = self.network.clock
+        clock, may_linger = self.network.clock, self._may_linger
         set_number = self.epoll.fileno()
         waited_ms = clock.monotonic_ms()
         while True:
-            events = poll(0, _MAX_EVENTS)
+            events = poll(_LINGER_S if may_linger() else 0, _MAX_EVENTS)
             if not events:
                 await trio.lowlevel.wait_readable(set_number)
                 waited_ms = clock.monotonic_ms()

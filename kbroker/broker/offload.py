@@ -16,6 +16,11 @@ class ThreadOffload:
     def __init__(self) -> None:
         self._nursery: trio.Nursery | None = None
         self._finish_turn: Callable[[], None] | None = None
+        self._running = 0
+
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way to a thread, or back."""
+        return self._running == 0
 
     def begin(self, nursery: trio.Nursery, finish_turn: Callable[[], None]) -> None:
         """From now on, use threads; each piece of finished work ends a turn."""
@@ -29,10 +34,15 @@ class ThreadOffload:
         if self._nursery is None:
             done(_failure(work))
         else:
+            self._running += 1
             self._nursery.start_soon(self._run, work, done)
 
     async def _run(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
-        done(await trio.to_thread.run_sync(_failure, work))
+        try:
+            failure = await trio.to_thread.run_sync(_failure, work)
+        finally:
+            self._running -= 1
+        done(failure)
         assert self._finish_turn is not None
         self._finish_turn()
 
