@@ -7,7 +7,6 @@ and gives rows. `produce` is all its loads, `produce/16KiB` one of them.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,11 +26,10 @@ from compat.bench.turns import GB, turns
 Measurement = Callable[[Sequence[str], int, Path], list[Row]]
 
 RUN_S: Final = 2.0
-# Before the first round of each load on each broker, and before all of them with many connections: a JVM
-# compiles what it sees often.
+# Before the first round of each load on each broker, and longer before the first of all: a JVM compiles what
+# it sees often.
 WARM_UP_S: Final = 1.5
 FIRST_WARM_UP_S: Final = 8.0
-WARM_UP_CONNECTIONS: Final = 16
 
 # What is told of a run: group, end of the row's name, unit, figure.
 FIGURES: Final[Mapping[str, tuple[str, str, str, Callable[[Result], float]]]] = {
@@ -57,13 +55,13 @@ def measured(
     """Each load, one after the other, on brokers that run side by side; and what is then resident."""
     found: list[Row] = []
     with running(kinds, folder / "load", processes) as sides:
-        first = replace(next(iter(loads.values())), connections=WARM_UP_CONNECTIONS)
         for side in sides:
-            for warming in (*warmed_by, first):
-                with warming.opened(side, "warm-up") as run:
+            for load in warmed_by:
+                with load.opened(side, "warm-up") as run:
                     run(FIRST_WARM_UP_S)
         for number, load in enumerate(loads.values()):
-            found += _rows(load, sides, rounds, f"load-{number}")
+            warm_up_s = WARM_UP_S if number else FIRST_WARM_UP_S
+            found += _rows(load, sides, rounds, f"load-{number}", warm_up_s)
         if resident:
             found.append(Row(resident, "MB"))
             for side in sides:
@@ -71,7 +69,7 @@ def measured(
     return found
 
 
-def _rows(load: Load, sides: Sequence[Side], rounds: int, topic: str) -> list[Row]:
+def _rows(load: Load, sides: Sequence[Side], rounds: int, topic: str, warm_up_s: float) -> list[Row]:
     told = {
         name: Row(load.what + FIGURES[name][1], FIGURES[name][2], group=FIGURES[name][0], target=target)
         for name, target in load.told.items()
@@ -90,7 +88,7 @@ def _rows(load: Load, sides: Sequence[Side], rounds: int, topic: str) -> list[Ro
                 return run(seconds)
 
         for kind in by_kind:
-            once(kind, f"{topic}-warm", WARM_UP_S)
+            once(kind, f"{topic}-warm", warm_up_s)
         for number, kind in enumerate(turns([*by_kind], rounds)):
             result = once(kind, f"{topic}-{number}", RUN_S)
             _tell(load, kind, result)
@@ -110,15 +108,16 @@ def _tell(load: Load, kind: str, result: Result) -> None:
 
 # Two independent nodes, as long as no command starts them together.
 _PROCESSES: Final = {"kbroker": 2}
+_SMALL: Final = rows.SMALL_PRODUCE["16"]
 
 # Modules of measurements plug in here.
 MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     "produce": partial(measured, rows.PRODUCE, resident="resident memory after all loads of batches"),
-    "small-produce": partial(measured, rows.SMALL_PRODUCE),
+    # One connection, or a record now and then, compiles nothing.
+    "small-produce": partial(measured, rows.SMALL_PRODUCE, warmed_by=(_SMALL,)),
     "consume": partial(measured, rows.CONSUME),
     "requests": partial(measured, rows.REQUESTS),
-    # A record now and then compiles nothing.
-    "latency": partial(measured, rows.LATENCY, warmed_by=(rows.SMALL_PRODUCE["16"], rows.CONSUME["small"])),
+    "latency": partial(measured, rows.LATENCY, warmed_by=(_SMALL, rows.CONSUME["small"])),
     "processes": partial(measured, rows.PROCESSES, processes=_PROCESSES),
     **LIFECYCLE,
     **CROWD,

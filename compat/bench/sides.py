@@ -26,8 +26,7 @@ from kbroker.protocol.generated.list_offsets_request import (
 
 # One run's data must be gone before the next begins.
 PROPERTIES: Final = {"log.segment.delete.delay.ms": "100", "log.initial.task.delay.ms": "100"}
-# Apache Kafka takes its time to delete 10,000 partitions.
-PATIENCE_S: Final = 300.0
+PATIENCE_S: Final = 60.0
 # After that, for what deleting has left to do.
 SETTLE_S: Final = 0.3
 # Apache Kafka makes fewer than 10,000 partitions in one step.
@@ -59,8 +58,8 @@ class Side:
         return [(broker, partition) for partition in range(each) for broker in self.brokers]
 
     @contextmanager
-    def topic(self, name: str, partitions: int) -> Iterator[None]:
-        """A topic that is served, and gone afterwards with all its files."""
+    def topic(self, name: str, partitions: int, *, left: bool = False) -> Iterator[None]:
+        """A topic that is served, and gone afterwards with all its files, unless it may be left."""
         for broker in self.brokers:
             with Client(broker) as client:
                 _create(client, name, partitions // len(self.brokers))
@@ -68,7 +67,8 @@ class Side:
             yield
         finally:
             for broker in self.brokers:
-                _delete(broker, name)
+                if not left:
+                    _delete(broker, name)
         time.sleep(SETTLE_S)
 
     def end_offsets(self, topic: str, partitions: int) -> list[int]:

@@ -195,7 +195,7 @@ def side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
     ],
 )
 def test_a_load_is_answered_and_counted(side: Side, load: loads.Load) -> None:
-    with load.opened(side, "topic") as run:
+    with load.opened(side, f"load-{load.what.split()[0]}") as run:
         found = run(0.1)
     assert 0 < found.answers < found.total
     assert found.seconds >= 0.1
