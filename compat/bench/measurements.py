@@ -4,6 +4,7 @@ Each is a function of the kinds of brokers, the number of rounds and a folder,
 and gives rows. `produce` is all its loads, `produce/16KiB` one of them.
 """
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,10 +27,12 @@ from compat.bench.turns import GB, turns
 Measurement = Callable[[Sequence[str], int, Path], list[Row]]
 
 RUN_S: Final = 2.0
-# Before the first round of each load on each broker, and longer before the first of all: a JVM compiles what
-# it sees often.
-WARM_UP_S: Final = 1.5
+# A JVM compiles what it sees often: each load is run on each broker before its rounds until it gets no
+# cheaper, and the first of all for some time.
+WARM_UP_S: Final = 1.0
 FIRST_WARM_UP_S: Final = 8.0
+LONGEST_WARM_UP_S: Final = 20.0
+CHEAPER: Final = 0.9
 
 # What is told of a run: group, end of the row's name, unit, figure.
 FIGURES: Final[Mapping[str, tuple[str, str, str, Callable[[Result], float]]]] = {
@@ -60,7 +63,7 @@ def measured(
                 with load.opened(side, "warm-up") as run:
                     run(FIRST_WARM_UP_S)
         for number, load in enumerate(loads.values()):
-            warm_up_s = WARM_UP_S if number else FIRST_WARM_UP_S
+            warm_up_s = 0.0 if number else FIRST_WARM_UP_S
             found += _rows(load, sides, rounds, f"load-{number}", warm_up_s)
         if resident:
             found.append(Row(resident, "MB"))
@@ -88,13 +91,25 @@ def _rows(load: Load, sides: Sequence[Side], rounds: int, topic: str, warm_up_s:
                 return run(seconds)
 
         for kind in by_kind:
-            once(kind, f"{topic}-warm", warm_up_s)
+            warm_up(partial(once, kind, f"{topic}-warm"), warm_up_s)
         for number, kind in enumerate(turns([*by_kind], rounds)):
             result = once(kind, f"{topic}-{number}", RUN_S)
             _tell(load, kind, result)
             for name, row in told.items():
                 row.add(kind, FIGURES[name][3](result))
     return [*told.values()]
+
+
+def warm_up(run: Callable[[float], Result], at_least_s: float) -> None:
+    """Run until it takes no less CPU for an answer than before."""
+    cheapest, warmed_s = math.inf, 0.0
+    while warmed_s < LONGEST_WARM_UP_S:
+        result = run(WARM_UP_S)
+        warmed_s += WARM_UP_S
+        cost = result.cpu_s / result.answers
+        if warmed_s >= at_least_s and cost > CHEAPER * cheapest:
+            return
+        cheapest = min(cheapest, cost)
 
 
 def _tell(load: Load, kind: str, result: Result) -> None:

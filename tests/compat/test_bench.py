@@ -13,7 +13,7 @@ from compat.bench.__main__ import main
 from compat.bench.client import read_answer
 from compat.bench.frames import KIB, Batch
 from compat.bench.generator import Answer, Plan, Stream, WrongAnswer
-from compat.bench.measurements import FIGURES, SINGLE
+from compat.bench.measurements import FIGURES, LONGEST_WARM_UP_S, SINGLE, WARM_UP_S, warm_up
 from compat.bench.report import Row, Target
 from compat.bench.sides import Side, running
 from compat.records import MAX_BATCH
@@ -103,6 +103,26 @@ def test_all_that_is_told_of_a_load_has_a_figure() -> None:
     groups = (rows.PRODUCE, rows.SMALL_PRODUCE, rows.CONSUME, rows.REQUESTS, rows.LATENCY, rows.PROCESSES)
     assert {name for group in groups for load in group.values() for name in load.told} <= set(FIGURES)
     assert "small-produce/1000" in SINGLE
+
+
+@pytest.mark.parametrize(
+    ("costs", "at_least_s", "runs"),
+    [
+        ([4.0, 4.0], 0.0, 2),
+        ([4.0, 2.0, 1.0, 0.95], 0.0, 4),
+        ([4.0, 9.0, 9.0, 3.0, 3.0], 3.0, 3),
+        ([4.0, 4.0, 4.0, 4.0], 4.0, 4),
+        ([2.0**-number for number in range(100)], 0.0, int(LONGEST_WARM_UP_S / WARM_UP_S)),
+    ],
+)
+def test_warming_up_ends_when_it_gets_no_cheaper(costs: list[float], at_least_s: float, runs: int) -> None:
+    left = iter(costs)
+
+    def run(seconds: float) -> generator.Result:
+        return generator.Result(1, 1, seconds, next(left), 0.0, 1.0, 1.0, 1.0, 1)
+
+    warm_up(run, at_least_s)
+    assert len(list(left)) == len(costs) - runs
 
 
 def row(target: Target | None, own: list[float], other: list[float]) -> Row:
