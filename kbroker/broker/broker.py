@@ -207,6 +207,7 @@ class Broker:
             nursery.start_soon(self._lag.run)
             nursery.start_soon(self._serve_clients)
             for listener in self.listeners:
+                self._size_buffers(listener)
                 self._listen(listener)
             if self._admin_listener is not None:
                 self._listen(self._admin_listener)
@@ -240,6 +241,18 @@ class Broker:
         from kbroker.broker.task_driver import TaskDriver
 
         return partial(TaskDriver, network=self._network, nursery=nursery, finish_turn=self._turn.finish)
+
+    def _size_buffers(self, listener: Listener) -> None:
+        """The system's buffers of a listener's connections, which inherit them."""
+        import socket
+
+        for option, key in (
+            (socket.SO_SNDBUF, "socket.send.buffer.bytes"),
+            (socket.SO_RCVBUF, "socket.receive.buffer.bytes"),
+        ):
+            size = self.config.int(key)
+            for sock in listener.sockets if size >= 0 else ():
+                sock.setsockopt(socket.SOL_SOCKET, option, size)
 
     def _listen(self, listener: Listener) -> None:
         for sock in listener.sockets:
