@@ -75,7 +75,7 @@ def run(config: Config, on_ready: Callable[[], object] = lambda: None) -> None:
 
 
 def _allow_many_files() -> None:
-    """Each partition and each client is an open file: take all that we may have, as the JVM does."""
+    """Segments and clients are open files: take all that we may have, as the JVM does."""
     import resource
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -10,6 +10,7 @@ hand its number to another file.
 
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable
 
@@ -207,6 +208,12 @@ class OsDisk:
 
     def sync_all(self, path: str) -> None:
         _sync_volume(self._locks[path])
+
+    def max_files(self) -> int:
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return sys.maxsize if most == resource.RLIM_INFINITY else most
 
     def space(self, path: str) -> tuple[int, int]:
         facts = os.statvfs(path)

@@ -326,7 +326,7 @@ class PartitionLog(ReadableLog):
 
     def _make_segment(self, base_offset: int, now_ms: int) -> Segment:
         segment = Segment(
-            self._disk,
+            self._owner.files,
             self.directory,
             base_offset,
             0,
@@ -521,8 +521,9 @@ class PartitionLog(ReadableLog):
 
     def _discard_newest(self, segments: list[Segment], now_ms: int) -> None:
         """Durably, newest first: a power loss must leave no gap, and nothing behind what is written next."""
-        if segments:
-            self._discard(segments[::-1], now_ms)
+        made = [segment for segment in segments if segment.is_made]
+        if made:
+            self._discard(made[::-1], now_ms)
             self._disk.sync_directory(self.directory)
 
     def _after_truncation(self, now_ms: int) -> None:

@@ -12,12 +12,12 @@ Nothing found here stops the start. Kafka: `LogLoader`.
 import logging
 from collections.abc import Callable
 
-from kbroker.environment import Disk
 from kbroker.log.checkpoints import decode_epochs
 from kbroker.log.config import LogConfig
 from kbroker.log.identity import LogDirectoryError
 from kbroker.log.index import AbortedTransaction
 from kbroker.log.leader_epochs import LeaderEpochs
+from kbroker.log.open_files import OpenFiles
 from kbroker.log.producer_state import ProducerStates
 from kbroker.log.scan import SWEEP_CHUNK, Scan, holds_old_message
 from kbroker.log.segment import (
@@ -72,12 +72,27 @@ class LoadedLog:
         self.log_end_offset = log_end_offset
 
 
+def new_log(files: OpenFiles, directory: str, config: LogConfig, now_ms: int) -> LoadedLog:
+    """What there is before anything was written: nothing on the disk either."""
+    segment = Segment(
+        files,
+        directory,
+        0,
+        0,
+        index_interval_bytes=config.index_interval_bytes,
+        created_ms=now_ms,
+        is_made=False,
+    )
+    snapshots = ProducerSnapshots(files.disk, directory)
+    return LoadedLog(Segments([segment]), LeaderEpochs([]), ProducerStates(), snapshots, 0, 0)
+
+
 class LogLoader:
     """Loads one directory; `recovery_point` is the offset below which all was flushed."""
 
     def __init__(
         self,
-        disk: Disk,
+        files: OpenFiles,
         directory: str,
         config: LogConfig,
         *,
@@ -87,7 +102,8 @@ class LogLoader:
         now_ms: int,
         progress: Progress,
     ) -> None:
-        self._disk = disk
+        self._files = files
+        self._disk = files.disk
         self._directory = directory
         self._config = config
         self._recovery_point = recovery_point
@@ -184,7 +200,7 @@ class LogLoader:
     def _segment(self, base_offset: int) -> Segment:
         name = offset_name(base_offset)
         segment = Segment(
-            self._disk,
+            self._files,
             self._directory,
             base_offset,
             self._disk.size(self._path(name + LOG_SUFFIX)),
@@ -199,7 +215,7 @@ class LogLoader:
 
     def _new_segment(self, base_offset: int, *, is_made: bool = True) -> Segment:
         segment = Segment(
-            self._disk,
+            self._files,
             self._directory,
             base_offset,
             0,

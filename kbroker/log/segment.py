@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from kbroker.environment import Disk, File
 from kbroker.log.index import AbortedTransaction, OffsetIndex, TimeIndex, decode_aborted
+from kbroker.log.open_files import OpenFiles
 from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan
 from kbroker.log.verified import VerifiedRanges
 from kbroker.records.batch import (
@@ -67,8 +68,8 @@ class Segment:
 
     __slots__ = (
         "_aborted",
-        "_disk",
         "_file",
+        "_files",
         "_hints",
         "_index",
         "_prefix",
@@ -93,7 +94,7 @@ class Segment:
 
     def __init__(
         self,
-        disk: Disk,
+        files: OpenFiles,
         directory: str,
         base_offset: int,
         size: int,
@@ -115,7 +116,7 @@ class Segment:
         self.first_timestamp: int | None = None
         self.max_timestamp = NO_TIMESTAMP
         self.offset_of_max_timestamp = base_offset
-        self._disk = disk
+        self._files = files
         self._prefix = f"{directory}/{offset_name(base_offset)}"
         self.index_interval_bytes = index_interval_bytes
         self._since_index = 0
@@ -139,10 +140,13 @@ class Segment:
         return self._prefix + LOG_SUFFIX
 
     @property
+    def directory(self) -> str:
+        return self._prefix.rpartition("/")[0]
+
+    @property
     def file(self) -> File:
         if self._file is None:
-            self._file = self._disk.open(self.path, create=not self.is_made)
-            self.is_made = True
+            self._file = self._files.open(self)
         return self._file
 
     # --- writing
@@ -179,7 +183,7 @@ class Segment:
     def append_aborted(self, entry: AbortedTransaction) -> None:
         """Note an aborted transaction whose marker lies in this segment."""
         self.aborted().append(entry)
-        file = self._disk.open(self._prefix + TXN_INDEX_SUFFIX, create=True)
+        file = self._files.disk.open(self._prefix + TXN_INDEX_SUFFIX, create=True)
         file.append(entry.encode())
         file.close()
 
@@ -202,7 +206,7 @@ class Segment:
         return True
 
     def _replace(self, suffix: str, data: bytes) -> None:
-        file = self._disk.open(self._prefix + suffix, create=True)
+        file = self._files.disk.open(self._prefix + suffix, create=True)
         file.truncate(0)
         file.append(data)
         file.close()
@@ -219,6 +223,7 @@ class Segment:
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._files.forget(self)
 
     # --- indexes
 
@@ -255,7 +260,7 @@ class Segment:
 
     def _read(self, suffix: str) -> bytes:
         try:
-            return self._disk.read_bytes(self._prefix + suffix)
+            return self._files.disk.read_bytes(self._prefix + suffix)
         except FileNotFoundError:
             return b""
 
@@ -274,7 +279,7 @@ class Segment:
 
     def _last_entry_on_disk(self) -> tuple[int, int] | None:
         try:
-            file = self._disk.open(self._prefix + INDEX_SUFFIX)
+            file = self._files.disk.open(self._prefix + INDEX_SUFFIX)
         except FileNotFoundError:
             return None
         end = file.size() // OffsetIndex.ENTRY_SIZE * OffsetIndex.ENTRY_SIZE
@@ -369,7 +374,7 @@ class Segment:
     def largest_timestamp(self) -> int:
         """What retention goes by: the largest record timestamp, or else the file's modification time."""
         timestamp = self.max_known_timestamp()
-        return timestamp if timestamp >= 0 else self._disk.modified_ms(self.path)
+        return timestamp if timestamp >= 0 else self._files.disk.modified_ms(self.path)
 
     # --- looking up
 
@@ -531,7 +536,7 @@ class Segment:
         """Whether the transaction index can be read; else it is dropped, to be made anew by replay."""
         if self._aborted is None and decode_aborted(self._read(TXN_INDEX_SUFFIX)) is None:
             self._aborted = []
-            self._disk.remove(self._prefix + TXN_INDEX_SUFFIX)
+            self._files.disk.remove(self._prefix + TXN_INDEX_SUFFIX)
             return False
         return True
 

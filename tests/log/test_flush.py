@@ -192,7 +192,7 @@ def test_a_full_disk_at_a_checkpoint_is_only_said() -> None:
     assert directory.offline_because is None
     directory.checkpoint_recovery_points()
     pump(directory)
-    assert disk.read_bytes(f"{PATH}/recovery-point-offset-checkpoint") == b"0\n1\ntopic 0 0\n"
+    assert disk.read_bytes(f"{PATH}/recovery-point-offset-checkpoint") == b"0\n0\n"
 
 
 def test_a_full_disk_at_the_clean_stop_leaves_no_marker() -> None:
