@@ -85,6 +85,7 @@ class LogDirectory:
         self._log_starts: dict[TopicPartition, int] = {}
         self._metadata_logs: list[PartitionLog] = []
         self._flush_requests: dict[PartitionLog, None] = {}
+        self._deferred_flushes: dict[PartitionLog, None] = {}
         self._discarded: list[tuple[int, str]] = []
         # Checkpoints by file name: on disk, waiting to be written, and written but not in place yet.
         self._written: dict[str, Mapping[TopicPartition, int]] = {}
@@ -342,6 +343,7 @@ class LogDirectory:
         if self._unmade.pop(log.directory, None) is not None:
             return None
         self._flush_requests.pop(log, None)
+        self._deferred_flushes.pop(log, None)
         for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
             checkpoint.pop(key, None)
         self._names_gone = True
@@ -411,6 +413,14 @@ class LogDirectory:
 
     def request_flush(self, log: PartitionLog) -> None:
         self._flush_requests[log] = None
+
+    def defer_flush(self, log: PartitionLog) -> None:
+        self._deferred_flushes[log] = None
+
+    def request_deferred_flushes(self) -> None:
+        """Try again what was refused."""
+        self._flush_requests.update(self._deferred_flushes)
+        self._deferred_flushes.clear()
 
     def take_flush_requests(self) -> list[PartitionLog]:
         """Logs whose flush is due: `begin_flush` each, run the work off the loop, then `done`."""

@@ -193,6 +193,8 @@ class Flushing:
             return None
         self._last_flush_ms = now_ms
         segments = log.segments.from_floor(self.flushed_offset)
+        # May be refused; nothing has changed then.
+        files = [segment.file for segment in segments]
         paths = [path for segment in segments[:-1] for path in segment.index_paths()]
         paths += log.snapshots.paths_behind(self.flushed_offset)
         paths += self._written
@@ -206,7 +208,7 @@ class Flushing:
         self._current = Flush(
             self._disk,
             log.log_end_offset,
-            [segment.file for segment in segments],
+            files,
             paths,
             directories,
             self._unsaved_epochs(),
@@ -268,6 +270,7 @@ class Flushing:
         self._written += flush.paths
         self._names_changed = self._is_new = True
         self._log.leader_epochs.saved = ()
+        self._log.defer_flush()
 
     def flush_now(self, now_ms: int) -> None:
         """Here, inline; OSError if it fails. One that is under way elsewhere changes nothing."""

@@ -21,6 +21,9 @@ class LogOwner(Protocol):
     def request_flush(self, log: PartitionLog) -> None:
         """Flush `log` soon."""
 
+    def defer_flush(self, log: PartitionLog) -> None:
+        """Flush `log` a little later: it was refused now."""
+
     def request_writeback(self, file: File, position: int, length: int) -> None:
         """Begin writing this range out soon."""
 

@@ -352,13 +352,18 @@ class PartitionLog(ReadableLog):
     def request_flush(self) -> None:
         self._owner.request_flush(self)
 
+    def defer_flush(self) -> None:
+        self._owner.defer_flush(self)
+
     def begin_flush(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
         try:
             return self._flushing.begin(now_ms)
         except OSError as error:
             # A file that is to be synced can't be opened now.
-            if error.errno not in REFUSALS:
+            if error.errno in REFUSALS:
+                self.defer_flush()
+            else:
                 self.fail(error)
             return None
 

@@ -38,6 +38,8 @@ SEGMENT_SUFFIXES = (LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFI
 VERIFY_BYTES = 1024 * 1024
 # Sequential readers of one segment whose place is remembered.
 _HINTS = 32
+# In place of an index that is not in memory; nobody writes to it.
+_NO_TIMES = TimeIndex()
 
 
 def offset_name(offset: int) -> str:
@@ -121,8 +123,8 @@ class Segment:
         self.index_interval_bytes = index_interval_bytes
         self._since_index = 0
         self._file: File | None = None
-        self._index: OffsetIndex | None = OffsetIndex() if size == 0 else None
-        self._time_index = TimeIndex()
+        self._index: OffsetIndex | None = None
+        self._time_index = _NO_TIMES
         # The largest timestamp outlives the indexes it was read from.
         self._timestamps_known = size == 0
         self._aborted: list[AbortedTransaction] | None = [] if size == 0 else None
@@ -243,10 +245,13 @@ class Segment:
         """Give the memory back; they are read again when needed."""
         if not self.indexes_dirty:
             self._index = None
-            self._time_index = TimeIndex()
+            self._time_index = _NO_TIMES
 
     def load_indexes(self) -> None:
         """Read both indexes; rebuild them where they do not fit the log."""
+        if self.size == 0:
+            self._index, self._time_index = OffsetIndex(), TimeIndex()
+            return
         index = OffsetIndex.decode(self._read(INDEX_SUFFIX), self.size)
         last = index.last()
         sane = self.size <= self.index_interval_bytes if last is None else self._is_batch(*last)

@@ -251,3 +251,19 @@ def test_writeback_begins_early() -> None:
     (written,) = disk.writebacks
     assert written[1] == 0
     assert written[2] >= 16 << 20
+
+
+def test_a_refused_flush_is_tried_again() -> None:
+    log, directory, disk = new_log()
+    append(log, b"a")
+    log.request_flush()
+    fail(disk, "sync", errno.EMFILE)
+    pump(directory)
+    assert log.flushed_offset == 0
+    assert directory.offline_because is None
+    pump(directory)
+    assert log.flushed_offset == 0
+    directory.request_deferred_flushes()
+    pump(directory)
+    assert log.flushed_offset == 1
+    assert directory.take_flush_requests() == []
