@@ -47,11 +47,11 @@ class OffsetIndex:
         index = cls()
         entries = _big_endian("i", data[: len(data) // 8 * 8])
         offsets, positions = entries[::2], entries[1::2]
-        if positions and 0 < positions[0] and positions[-1] < size and offsets[0] >= 0:
-            # A large index is checked in one go where it can be: the loop waits for it.
-            if _grows(offsets) and _grows(positions):
-                index._offsets, index._positions = offsets, positions
-                return index
+        # A large one is checked in one go where it can be: the loop waits for it.
+        sane = bool(positions) and positions[0] > 0 and positions[-1] < size and offsets[0] >= 0
+        if sane and _grows(offsets) and _grows(positions):
+            index._offsets, index._positions = offsets, positions
+            return index
         keep = 0
         last_offset, last_position = -1, -1
         for offset, position in zip(offsets, positions, strict=True):
@@ -97,7 +97,13 @@ class OffsetIndex:
     def truncate(self, position: int) -> None:
         """Forget the batches that begin at or behind `position`."""
         keep = bisect_left(self._positions, position)
-        del self._offsets[keep:], self._positions[keep:]
+        self._offsets, self._positions = self._offsets[:keep], self._positions[:keep]
+
+    def as_it_is(self) -> "OffsetIndex":
+        """For a thread to encode: no later truncation is seen there."""
+        index = OffsetIndex()
+        index._offsets, index._positions = self._offsets, self._positions
+        return index
 
 
 class TimeIndex:
@@ -119,10 +125,10 @@ class TimeIndex:
         high_and_low[::2], high_and_low[1::2] = words[::3], words[1::3]
         timestamps = _big_endian("q", high_and_low.tobytes())
         offsets = _big_endian("i", words[2::3].tobytes())
-        if offsets and timestamps[0] > 0 <= offsets[0] and offsets[-1] <= last_offset:
-            if _grows(timestamps) and all(map(le, offsets, offsets[1:])):
-                index._timestamps, index._offsets = timestamps, offsets
-                return index
+        sane = bool(offsets) and timestamps[0] > 0 and offsets[0] >= 0 and offsets[-1] <= last_offset
+        if sane and _grows(timestamps) and all(map(le, offsets, offsets[1:])):
+            index._timestamps, index._offsets = timestamps, offsets
+            return index
         for timestamp, offset in zip(timestamps, offsets, strict=True):
             if timestamp <= last_timestamp or offset < previous_offset or offset > last_offset:
                 break
@@ -160,7 +166,13 @@ class TimeIndex:
     def truncate(self, offset: int) -> None:
         """Forget entries at or behind the relative `offset`."""
         keep = bisect_left(self._offsets, offset)
-        del self._offsets[keep:], self._timestamps[keep:]
+        self._offsets, self._timestamps = self._offsets[:keep], self._timestamps[:keep]
+
+    def as_it_is(self) -> "TimeIndex":
+        """For a thread to encode: no later truncation is seen there."""
+        index = TimeIndex()
+        index._offsets, index._timestamps = self._offsets, self._timestamps
+        return index
 
 
 class AbortedTransaction:

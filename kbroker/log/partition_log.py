@@ -314,9 +314,8 @@ class PartitionLog(ReadableLog):
         active = self.segments.active
         if active.base_offset == base_offset:
             return active
-        active.seal()
-        self.snapshots.write(base_offset, self.producers)
-        self._flushing.on_rolled(base_offset)
+        # Its indexes and the producers are written by the flush that follows: they can be large.
+        self._flushing.on_rolled(base_offset, self.snapshots.take(base_offset, self.producers))
         segment = self._make_segment(base_offset, now_ms)
         self.segments.append(segment)
         self._recent.clear()

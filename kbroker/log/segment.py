@@ -9,7 +9,7 @@ Files are opened when first needed. Kafka: `LogSegment`.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from kbroker.environment import Disk, File
 from kbroker.log.index import AbortedTransaction, OffsetIndex, TimeIndex, decode_aborted
@@ -38,6 +38,8 @@ SEGMENT_SUFFIXES = (LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFI
 VERIFY_BYTES = 1024 * 1024
 # Sequential readers of one segment whose place is remembered.
 _HINTS = 32
+# A file's path and what makes its content.
+Unwritten = tuple[str, Callable[[], bytes]]
 # In place of an index that is not in memory; nobody writes to it.
 _NO_TIMES = TimeIndex()
 
@@ -55,6 +57,14 @@ def sync_paths(disk: Disk, paths: Iterable[str]) -> None:
             continue
         file.sync()
         file.close()
+
+
+def replace_file(disk: Disk, path: str, data: bytes) -> None:
+    """Write a small file anew, unsynced."""
+    file = disk.open(path, create=True)
+    file.truncate(0)
+    file.append(data)
+    file.close()
 
 
 class DamagedBatch(Exception):
@@ -196,22 +206,29 @@ class Segment:
 
     def seal(self) -> bool:
         """Write the indexes as Kafka leaves them behind on roll and close, unsynced; whether it was due."""
+        unwritten = self.unwritten_indexes()
+        for path, encode in unwritten:
+            replace_file(self._files.disk, path, encode())
+        if unwritten:
+            self.indexes_dirty = False
+        return bool(unwritten)
+
+    def unwritten_indexes(self) -> list[Unwritten]:
+        """What `seal` has to write; for a segment that has a successor a thread may do it."""
         if not self.indexes_dirty or not self.is_made:
-            return False
+            return []
         if self._index is None:
             self.load_indexes()
         assert self._index is not None
         self._time_index.append(self.max_timestamp, self.offset_of_max_timestamp - self.base_offset)
-        self._replace(INDEX_SUFFIX, self._index.encode())
-        self._replace(TIME_INDEX_SUFFIX, self._time_index.encode())
-        self.indexes_dirty = False
-        return True
+        return [
+            (self._prefix + INDEX_SUFFIX, self._index.as_it_is().encode),
+            (self._prefix + TIME_INDEX_SUFFIX, self._time_index.as_it_is().encode),
+        ]
 
-    def _replace(self, suffix: str, data: bytes) -> None:
-        file = self._files.disk.open(self._prefix + suffix, create=True)
-        file.truncate(0)
-        file.append(data)
-        file.close()
+    def sealed(self) -> None:
+        """The indexes have been written."""
+        self.indexes_dirty = False
 
     def paths(self) -> list[str]:
         """All files that may exist."""
@@ -557,7 +574,8 @@ class Segment:
         kept = [entry for entry in self.aborted() if entry.last_offset < offset]
         if len(kept) != len(self.aborted()):
             self._aborted = kept
-            self._replace(TXN_INDEX_SUFFIX, b"".join(entry.encode() for entry in kept))
+            data = b"".join(entry.encode() for entry in kept)
+            replace_file(self._files.disk, self._prefix + TXN_INDEX_SUFFIX, data)
 
     def cut(self, position: int) -> None:
         """Make the boundary `position` the end."""

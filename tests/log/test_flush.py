@@ -9,7 +9,18 @@ from kbroker.log.partition_log import PartitionLog
 from kbroker.protocol.errors import KAFKA_STORAGE_ERROR, KafkaError
 from tests.fakes.disk import MemoryDisk
 from tests.fakes.world import make_environment
-from tests.log.support import NOW_MS, PATH, TOPIC_ID, append, new_log, open_directory, pump, read_all, reopen
+from tests.log.support import (
+    LOG_PATH,
+    NOW_MS,
+    PATH,
+    TOPIC_ID,
+    append,
+    new_log,
+    open_directory,
+    pump,
+    read_all,
+    reopen,
+)
 
 
 def fail(
@@ -173,8 +184,13 @@ def test_a_full_disk_during_a_roll() -> None:
             except KafkaError as error:
                 if error.code != KAFKA_STORAGE_ERROR:
                     raise
+            pump(directory)
         append(log, b"z" * 50)
+        disk.on_write = None
+        directory.request_deferred_flushes()
+        pump(directory)
         assert directory.offline_because is None
+        assert log.flushed_offset >= log.active_segment_base_offset
         batches = len(read_all(log))
         assert batches == log.log_end_offset
         disk.kill()
@@ -267,3 +283,46 @@ def test_a_refused_flush_is_tried_again() -> None:
     pump(directory)
     assert log.flushed_offset == 1
     assert directory.take_flush_requests() == []
+
+
+def test_a_roll_leaves_the_large_files_to_the_flush() -> None:
+    log, directory, disk = new_log(LogConfig(segment_bytes=300, index_interval_bytes=0))
+    for number in range(3):
+        append(
+            log, b"x" * 50, timestamp=NOW_MS + number, producer_id=7, producer_epoch=0, base_sequence=number
+        )
+    index, time_index, snapshot = (
+        f"{LOG_PATH}/{0:020d}.index",
+        f"{LOG_PATH}/{0:020d}.timeindex",
+        f"{LOG_PATH}/{2:020d}.snapshot",
+    )
+    assert log.segment_count == 2
+    assert not {index, time_index, snapshot} & set(disk.files())
+    pump(directory)
+    assert (disk.size(index), disk.size(time_index), disk.size(snapshot)) == (8, 12, 56)
+    # Written once.
+    writes = disk.writes
+    log.request_flush()
+    pump(directory)
+    assert disk.writes == writes
+
+
+def test_a_truncation_overtakes_what_a_roll_had_written() -> None:
+    log, directory, disk = new_log(LogConfig(segment_bytes=300, index_interval_bytes=0))
+    for index in range(3):
+        append(log, b"x" * 50, timestamp=NOW_MS + index, producer_id=7, producer_epoch=0, base_sequence=index)
+    (requested,) = directory.take_flush_requests()
+    flush = requested.begin_flush(NOW_MS)
+    assert flush is not None
+    log.truncate_to(1, NOW_MS)
+    flush.work()
+    flush.done(None)
+    assert not disk.exists(f"{LOG_PATH}/{2:020d}.snapshot")
+    assert log.flushed_offset == 1
+    append(log, b"y", producer_id=7, producer_epoch=0, base_sequence=1)
+    log.roll(NOW_MS)
+    pump(directory)
+    disk.kill()
+    log, _ = reopen(make_environment(disk))
+    assert len(read_all(log)) == 2
+    assert [state.last_sequence for state in log.producers.active()] == [1]
