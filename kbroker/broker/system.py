@@ -21,6 +21,7 @@ _SYNC_FILE_RANGE_WRITE = 2
 # Of the 64 digits of base64url.
 _DASH = 62
 _MODE = 0o644
+_READ_BYTES = 1 << 16
 
 
 class SystemClock:
@@ -154,8 +155,15 @@ class OsDisk:
         return OsFile(path, create)
 
     def read_bytes(self, path: str) -> bytes:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        # A third of what `open` costs, and a start reads several such files of each log.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts = []
+            while part := os.read(fd, _READ_BYTES):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(fd)
 
     def write_atomically(self, path: str, data: bytes) -> None:
         temporary = f"{path}.tmp"

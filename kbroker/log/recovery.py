@@ -25,6 +25,7 @@ from kbroker.log.segment import (
     LOG_SUFFIX,
     SEGMENT_SUFFIXES,
     SNAPSHOT_SUFFIX,
+    TIME_INDEX_SUFFIX,
     TXN_INDEX_SUFFIX,
     DamagedBatch,
     Segment,
@@ -45,6 +46,8 @@ DELETED_SUFFIX = ".deleted"
 CLEANED_SUFFIX = ".cleaned"
 SWAP_SUFFIX = ".swap"
 TEMPORARY_SUFFIX = ".tmp"
+_UNFINISHED = (DELETED_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX, TEMPORARY_SUFFIX)
+_INDEX_SUFFIXES = (INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX)
 
 # Called with the bytes just scanned.
 Progress = Callable[[int], None]
@@ -115,7 +118,9 @@ class LogLoader:
 
     def load(self) -> LoadedLog:
         self._names = set(self._disk.list_directory(self._directory))
-        self._finish_interrupted()
+        if any(name.endswith(_UNFINISHED) for name in self._names):
+            self._finish_interrupted()
+        self._remove_orphans()
         segments, end_offset = self._load_segments()
         start_offset = max(self._log_start_offset, segments.first.base_offset)
         if end_offset < start_offset:
@@ -152,10 +157,11 @@ class LogLoader:
                 self._disk.rename(self._path(name), self._path(target))
                 self._names.remove(name)
                 self._names.add(target)
-        bases = {name[: -len(LOG_SUFFIX)] for name in self._names if name.endswith(LOG_SUFFIX)}
-        for name in sorted(self._names):
-            stem, dot, suffix = name.partition(".")
-            if dot + suffix in SEGMENT_SUFFIXES and stem not in bases:
+
+    def _remove_orphans(self) -> None:
+        """Indexes whose segment has gone."""
+        for name in [name for name in self._names if name.endswith(_INDEX_SUFFIXES)]:
+            if name.partition(".")[0] + LOG_SUFFIX not in self._names:
                 self._remove(name)
 
     def _remove_replaced_by(self, swap: str) -> None:

@@ -289,11 +289,11 @@ class Segment:
     def tail_position(self) -> int:
         """Where the last indexed batch begins: no more than a few batches follow."""
         if self._index is None:
+            if self.size <= self.index_interval_bytes:
+                return 0
             last = self._last_entry_on_disk()
             if last is not None and self._is_batch(*last):
                 return last[1]
-            if last is None and self.size <= self.index_interval_bytes:
-                return 0
             self.load_indexes()
         assert self._index is not None
         entry = self._index.last()
