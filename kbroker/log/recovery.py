@@ -41,6 +41,7 @@ from kbroker.records.record import walk_records
 
 logger = logging.getLogger(__name__)
 
+_NEVER = 2**63
 EPOCHS_FILE = "leader-epoch-checkpoint"
 DELETED_SUFFIX = ".deleted"
 CLEANED_SUFFIX = ".cleaned"
@@ -90,6 +91,24 @@ def new_log(files: OpenFiles, directory: str, config: LogConfig, now_ms: int) ->
     return LoadedLog(Segments([segment]), LeaderEpochs([]), ProducerStates(), snapshots, 0, 0)
 
 
+class _Checked:
+    """What the check of a log's tail saw on its way, so that nobody has to read it again."""
+
+    __slots__ = ("epochs", "from_offset", "has_producers")
+
+    def __init__(self) -> None:
+        # All batches from here on were seen.
+        self.from_offset = _NEVER
+        self.epochs: list[tuple[int, int]] = []
+        self.has_producers = False
+
+    def see(self, header: BatchHeader) -> None:
+        if header.producer_id >= 0:
+            self.has_producers = True
+        if not self.epochs or header.partition_leader_epoch > self.epochs[-1][0]:
+            self.epochs.append((header.partition_leader_epoch, header.base_offset))
+
+
 class LogLoader:
     """Loads one directory; `recovery_point` is the offset below which all was flushed."""
 
@@ -115,6 +134,7 @@ class LogLoader:
         self._now_ms = now_ms
         self._progress = progress
         self._names: set[str] = set()
+        self._checked = _Checked()
 
     def load(self) -> LoadedLog:
         self._names = set(self._disk.list_directory(self._directory))
@@ -260,8 +280,12 @@ class LogLoader:
         index = 0
         while index + 1 < len(segments) and segments[index + 1].base_offset <= self._recovery_point:
             index += 1
+        first = segments[index]
+        position = self._position_to_check_from(first)
+        self._checked.from_offset = self._recovery_point if position else first.base_offset
         while index < len(segments):
-            self._check(segments, index, self._position_to_check_from(segments[index]))
+            self._check(segments, index, position)
+            position = 0
             if index + 1 < len(segments):
                 segments[index].seal()
                 self._check_follows(segments, index)
@@ -282,7 +306,7 @@ class LogLoader:
         """Check CRCs of one segment from `position` on. What is damaged goes, with all that follows."""
         segment = segments[index]
         size = segment.size
-        damage = segment.recover(position)
+        damage = segment.recover(position, self._checked.see)
         self._progress(size - position)
         if damage is None:
             return
@@ -335,7 +359,13 @@ class LogLoader:
             if epoch > epochs.latest_epoch:
                 epochs.assign(epoch, epoch_start)
         epochs.truncate_from_end(end_offset)
-        _learn_epochs(epochs, segments, max(known_until, start_offset), end_offset)
+        known_until = max(known_until, start_offset)
+        if known_until >= self._checked.from_offset:
+            for epoch, epoch_start in self._checked.epochs:
+                if epoch > epochs.latest_epoch:
+                    epochs.assign(epoch, epoch_start)
+        else:
+            _learn_epochs(epochs, segments, known_until, end_offset)
         epochs.truncate_from_start(start_offset)
         epochs.saved = entries
         return epochs
@@ -362,11 +392,18 @@ class LogLoader:
         at_most = damaged[0] if damaged else end_offset
         states = snapshots.load_newest(at_most, start_offset, self._now_ms, expiration_ms)
         # Saved where a crash of this process would begin to replay.
-        replay_producers(segments, states, segments.active.base_offset)
+        self._replay_producers(segments, states, segments.active.base_offset)
         snapshots.write(segments.active.base_offset, states)
-        replay_producers(segments, states, end_offset)
+        self._replay_producers(segments, states, end_offset)
         states.remove_expired(self._now_ms, expiration_ms)
         return states
+
+    def _replay_producers(self, segments: Segments, states: ProducerStates, end_offset: int) -> None:
+        if self._checked.has_producers:
+            replay_producers(segments, states, end_offset)
+        else:
+            replay_producers(segments, states, min(end_offset, self._checked.from_offset))
+            states.end_offset = max(states.end_offset, end_offset)
 
 
 def _offset_of(name: str) -> int:

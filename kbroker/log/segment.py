@@ -582,10 +582,11 @@ class Segment:
         self._forget_behind(position)
         self.file.truncate(position)
 
-    def recover(self, position: int) -> str | None:
+    def recover(self, position: int, see: Callable[[BatchHeader], None]) -> str | None:
         """Check every batch from the boundary `position` on; end before the first bad one and say why.
 
-        The indexes are made anew for what is checked. The file is left to `trim`.
+        `see` is shown each good one. The indexes are made anew for what is
+        checked. The file is left to `trim`.
         """
         end = self.size
         self._forget_behind(position)
@@ -594,6 +595,7 @@ class Segment:
         )
         for at, header in scan:
             self.note(at, header, header.batch_length + LENGTH_OVERHEAD)
+            see(header)
         return scan.damage
 
     def _forget_behind(self, position: int) -> None:
