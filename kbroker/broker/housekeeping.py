@@ -1,8 +1,7 @@
 """What must be done now and then: checkpoints, retention, expiry.
 
 Each chore is a callback on the one timer heap. What may block (removing
-files, writeback) is taken as work and run off the loop; a checkpoint is one
-small file, written on the loop as rarely as Kafka writes it.
+files, writing checkpoints) is taken as work and run off the loop.
 """
 
 from __future__ import annotations
@@ -125,7 +124,7 @@ class Housekeeping:
         look_at_some()
 
     def run_chores(self) -> None:
-        """Remove files that are due and start writeback, off the loop."""
+        """Remove files that are due and write checkpoints, off the loop."""
         if self._directory.offline_because is not None:
             self._services.replicas.on_storage_failure()
         if self._chores_under_way:

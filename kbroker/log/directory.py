@@ -7,7 +7,7 @@
 
     invariant  the marker exists only while nobody writes and nothing needs checking
 
-What may block is collected as work for the edge: flushes, removals, writeback.
+What may block is collected as work for the edge: flushes, removals, checkpoints.
 Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
 """
 
@@ -92,6 +92,7 @@ class LogDirectory:
         self._writes: dict[str, Mapping[TopicPartition, int]] = {}
         self._prepared: dict[str, Mapping[TopicPartition, int]] = {}
         self._writebacks: list[tuple[File, int, int]] = []
+        self._writing_back = False
         # A log was deleted that checkpoints may still name: its namesake should not have to wait for that.
         self._names_gone = False
 
@@ -429,20 +430,39 @@ class LogDirectory:
         return requests
 
     def request_writeback(self, file: File, position: int, length: int) -> None:
+        """At once: a second later there could be more than the kernel lets anybody add to."""
         self._writebacks.append((file, position, length))
+        if not self._writing_back:
+            self._write_back()
+
+    def _write_back(self) -> None:
+        self._writing_back = True
+        ranges, self._writebacks = self._writebacks, []
+
+        def work() -> None:
+            for file, position, length in ranges:
+                file.start_writeback(position, length)
+
+        self._disk.offload(work, self._on_written_back)
+
+    def _on_written_back(self, error: BaseException | None) -> None:
+        self._writing_back = False
+        if isinstance(error, OSError):
+            self.on_refusal_or_failure(error)
+        elif error is not None:
+            raise error
+        if self._writebacks:
+            self._write_back()
 
     def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
         self._discarded += [(now_ms + delay_ms, path) for path in paths]
 
     def take_chores(self, now_ms: int) -> list[Callable[[], None]]:
-        """Blocking work that is due: checkpoints, removing files, starting writeback.
+        """Blocking work that is due: checkpoints, removing files.
 
         Run it off the loop, `finish_chores` on the loop behind it, and let both end before `close`.
         """
-        chores: list[Callable[[], None]] = [
-            partial(file.start_writeback, position, length) for file, position, length in self._writebacks
-        ]
-        self._writebacks.clear()
+        chores: list[Callable[[], None]] = []
         if self.offline_because is None:
             if self._names_gone:
                 self._names_gone = False
