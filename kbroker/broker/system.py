@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 
 Offload = Callable[[Callable[[], None], Callable[[BaseException | None], None]], None]
 Data = bytes | bytearray | memoryview
@@ -120,11 +121,20 @@ class OsFile:
         """Nothing yet: the descriptor goes with the last reference."""
 
 
+@cache
+def _from_libc(name: str) -> Callable[..., int] | None:
+    """Looked up once: each library object is garbage that only a collection finds."""
+    import ctypes
+
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), name, None)
+    return found
+
+
 def _sync_file_range(fd: int, position: int, length: int) -> None:
     """A hint that only Linux takes; whether it was taken does not matter."""
     import ctypes
 
-    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    function = _from_libc("sync_file_range")
     if function is not None:
         function(fd, ctypes.c_int64(position), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
 
@@ -133,8 +143,7 @@ def _sync_volume(fd: int) -> None:
     """Sync the file system that holds `fd`; all of them where only that can be had."""
     import ctypes
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    function = getattr(libc, "syncfs", None)
+    function = _from_libc("syncfs")
     if function is None:
         os.sync()
     elif function(fd) != 0:

@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kbroker.log.checkpoints import encode_epochs
+from kbroker.log.names import replace_file, sync_paths
 from kbroker.log.recovery import EPOCHS_FILE
-from kbroker.log.segment import replace_file, sync_paths
 
 if TYPE_CHECKING:
     from kbroker.environment import Disk, File

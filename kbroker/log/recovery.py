@@ -17,21 +17,20 @@ from kbroker.log.config import LogConfig
 from kbroker.log.identity import LogDirectoryError
 from kbroker.log.index import AbortedTransaction
 from kbroker.log.leader_epochs import LeaderEpochs
-from kbroker.log.open_files import OpenFiles
-from kbroker.log.producer_state import ProducerStates
-from kbroker.log.scan import SWEEP_CHUNK, Scan, holds_old_message
-from kbroker.log.segment import (
+from kbroker.log.names import (
     INDEX_SUFFIX,
     LOG_SUFFIX,
     SEGMENT_SUFFIXES,
     SNAPSHOT_SUFFIX,
     TIME_INDEX_SUFFIX,
     TXN_INDEX_SUFFIX,
-    DamagedBatch,
-    Segment,
     offset_name,
     sync_paths,
 )
+from kbroker.log.open_files import OpenFiles
+from kbroker.log.producer_state import ProducerStates
+from kbroker.log.scan import SWEEP_CHUNK, Scan, holds_old_message
+from kbroker.log.segment import DamagedBatch, Segment
 from kbroker.log.segments import Segments
 from kbroker.log.snapshots import ProducerSnapshots
 from kbroker.protocol.errors import KafkaError

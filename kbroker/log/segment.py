@@ -9,10 +9,20 @@ Files are opened when first needed. Kafka: `LogSegment`.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
-from kbroker.environment import Disk, File
+from kbroker.environment import File
 from kbroker.log.index import AbortedTransaction, OffsetIndex, TimeIndex, decode_aborted
+from kbroker.log.names import (
+    INDEX_SUFFIX,
+    LOG_SUFFIX,
+    SEGMENT_SUFFIXES,
+    TIME_INDEX_SUFFIX,
+    TXN_INDEX_SUFFIX,
+    Unwritten,
+    offset_name,
+    replace_file,
+)
 from kbroker.log.open_files import OpenFiles
 from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan
 from kbroker.log.verified import VerifiedRanges
@@ -27,44 +37,12 @@ from kbroker.records.batch import (
 
 logger = logging.getLogger(__name__)
 
-LOG_SUFFIX = ".log"
-INDEX_SUFFIX = ".index"
-TIME_INDEX_SUFFIX = ".timeindex"
-TXN_INDEX_SUFFIX = ".txnindex"
-SNAPSHOT_SUFFIX = ".snapshot"
-SEGMENT_SUFFIXES = (LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX)
-
 # How much is checked against its CRC in one go, so that no read blocks for long.
 VERIFY_BYTES = 1024 * 1024
 # Sequential readers of one segment whose place is remembered.
 _HINTS = 32
-# A file's path and what makes its content.
-Unwritten = tuple[str, Callable[[], bytes]]
 # In place of an index that is not in memory; nobody writes to it.
 _NO_TIMES = TimeIndex()
-
-
-def offset_name(offset: int) -> str:
-    return f"{offset:020d}"
-
-
-def sync_paths(disk: Disk, paths: Iterable[str]) -> None:
-    """Make small files durable, as far as they are still there."""
-    for path in paths:
-        try:
-            file = disk.open(path)
-        except FileNotFoundError:
-            continue
-        file.sync()
-        file.close()
-
-
-def replace_file(disk: Disk, path: str, data: bytes) -> None:
-    """Write a small file anew, unsynced."""
-    file = disk.open(path, create=True)
-    file.truncate(0)
-    file.append(data)
-    file.close()
 
 
 class DamagedBatch(Exception):
@@ -225,10 +203,6 @@ class Segment:
             (self._prefix + INDEX_SUFFIX, self._index.as_it_is().encode),
             (self._prefix + TIME_INDEX_SUFFIX, self._time_index.as_it_is().encode),
         ]
-
-    def sealed(self) -> None:
-        """The indexes have been written."""
-        self.indexes_dirty = False
 
     def paths(self) -> list[str]:
         """All files that may exist."""

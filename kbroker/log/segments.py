@@ -78,7 +78,7 @@ class Segments:
 
     def on_sealed(self, segment: Segment) -> None:
         """Its indexes are on disk now: they stay in memory only if it is their turn."""
-        segment.sealed()
+        segment.indexes_dirty = False
         if segment not in self._loaded and segment is not self.active:
             segment.drop_indexes()
 

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 
 from kbroker.environment import Disk
+from kbroker.log.names import SNAPSHOT_SUFFIX, offset_name, replace_file
 from kbroker.log.producer_state import ProducerStates
-from kbroker.log.segment import SNAPSHOT_SUFFIX, offset_name, replace_file
 
 logger = logging.getLogger(__name__)
 

@@ -61,7 +61,8 @@ def test_only_so_many_stay_open(tmp_path: Path) -> None:
 def test_a_read_under_way_keeps_its_file(tmp_path: Path) -> None:
     directory, logs = logs_on(tmp_path, 6)
     append(logs[0], b"the first")
-    (region,) = logs[0].read(0, 1 << 20, 1).parts
+    region = logs[0].read(0, 1 << 20, 1)
+    assert region is not None
     number = os.fstat(region.file.fileno()).st_ino
     for log in logs[1:]:
         append(log, b"another")
