@@ -102,6 +102,9 @@ class Disk(Protocol):
         OSError also for a write-out that failed since the lock was taken.
         """
 
+    def max_files(self) -> int:
+        """How many files this process may have open, clients' sockets among them."""
+
     def space(self, path: str) -> tuple[int, int]:
         """(total bytes, usable bytes) of the volume."""
 

@@ -68,6 +68,8 @@ _SETTLE_AFTER_S = 0.3
 def run(config: Config, on_ready: Callable[[], object] = lambda: None) -> None:
     """Run a broker until it is told to stop. Raises StartError."""
     _allow_many_files()
+    # A start makes much that stays: looking through it for garbage again and again finds nothing.
+    gc.disable()
     try:
         trio.run(_run_until_signal, config, on_ready)
     except LogDirectoryError as error:
@@ -75,7 +77,7 @@ def run(config: Config, on_ready: Callable[[], object] = lambda: None) -> None:
 
 
 def _allow_many_files() -> None:
-    """Each partition and each client is an open file: take all that we may have, as the JVM does."""
+    """Segments and clients are open files: take all that we may have, as the JVM does."""
     import resource
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -89,6 +91,7 @@ async def _run_until_signal(config: Config, on_ready: Callable[[], object]) -> N
     broker = Broker(config)
     try:
         broker.start()
+        gc.freeze()
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 await nursery.start(broker.serve)
@@ -333,6 +336,7 @@ async def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
+    gc.enable()
 
 
 def _preloaded() -> bool:

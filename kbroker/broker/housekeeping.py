@@ -1,8 +1,7 @@
 """What must be done now and then: checkpoints, retention, expiry.
 
 Each chore is a callback on the one timer heap. What may block (removing
-files, writeback) is taken as work and run off the loop; a checkpoint is one
-small file, written on the loop as rarely as Kafka writes it.
+files, writing checkpoints) is taken as work and run off the loop.
 """
 
 from __future__ import annotations
@@ -10,13 +9,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from kbroker.log.config import NO_LIMIT
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kbroker.broker.network import NetworkState
     from kbroker.handlers.context import Services
     from kbroker.log.directory import LogDirectory
     from kbroker.log.partition_log import PartitionLog
+    from kbroker.replication.partition import Partition
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +28,8 @@ _RETENTION_INITIAL_DELAY_MS = 30_000
 _PRODUCER_EXPIRY_MS = 600_000
 # Kafka never looks by default, so that a topic's own `flush.ms` has no effect there.
 _FLUSH_CHECK_MS = 1_000
-# Logs that are looked at before others get their turn.
-_LOGS_PER_TURN = 200
+# How long logs are looked at before others get their turn.
+_SLICE_MS = 1
 
 
 class Housekeeping:
@@ -76,37 +78,53 @@ class Housekeeping:
     # --- records that go -----------------------------------------------------------------------
 
     def _apply_retention(self) -> None:
-        self._for_each_log(lambda log, now_ms: log.delete_old_segments(now_ms))
+        self._for_each(
+            self._services.replicas.partitions(), lambda log, now_ms: log.delete_old_segments(now_ms)
+        )
 
     def _expire_producers(self) -> None:
-        self._for_each_log(lambda log, now_ms: log.remove_expired_producers(now_ms))
+        self._for_each(
+            self._services.replicas.partitions(), lambda log, now_ms: log.remove_expired_producers(now_ms)
+        )
 
     def _request_flushes(self) -> None:
-        """What `flush.ms` asks for; the end of the turn carries it out."""
+        """What `flush.ms` asks for, and what was refused; the end of the turn carries it out."""
 
         def look(log: PartitionLog, now_ms: int) -> None:
             if log.flush_due(now_ms):
                 self._directory.request_flush(log)
 
-        self._for_each_log(look)
+        self._directory.request_deferred_flushes()
+        # Nearly every topic leaves it to the operating system.
+        timed = [
+            partition
+            for topic in self._services.replicas.topics.values()
+            if topic.log_config.flush_ms < NO_LIMIT
+            for partition in topic.partitions.values()
+        ]
+        if timed:
+            self._for_each(timed, look)
 
-    def _for_each_log(self, look: Callable[[PartitionLog, int], object]) -> None:
+    def _for_each(self, partitions: Iterable[Partition], look: Callable[[PartitionLog, int], object]) -> None:
         """Give every log its look, some in each turn."""
-        remaining = list(self._services.replicas.partitions())
+        remaining = list(partitions)
+        clock = self._services.environment.clock
 
         def look_at_some() -> None:
-            now_ms = self._services.environment.clock.wall_ms()
-            for _ in range(min(_LOGS_PER_TURN, len(remaining))):
+            now_ms = clock.wall_ms()
+            until_ms = clock.monotonic_ms() + _SLICE_MS
+            while remaining:
                 partition = remaining.pop()
                 if not partition.unavailable:
                     look(partition.log, now_ms)
-            if remaining:
-                self._services.waiting.call_later(1, look_at_some)
+                if clock.monotonic_ms() >= until_ms:
+                    self._services.waiting.call_later(1, look_at_some)
+                    break
 
         look_at_some()
 
     def run_chores(self) -> None:
-        """Remove files that are due and start writeback, off the loop."""
+        """Remove files that are due and write checkpoints, off the loop."""
         if self._directory.offline_because is not None:
             self._services.replicas.on_storage_failure()
         if self._chores_under_way:

@@ -10,8 +10,10 @@ hand its number to another file.
 
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable
+from functools import cache
 
 Offload = Callable[[Callable[[], None], Callable[[BaseException | None], None]], None]
 Data = bytes | bytearray | memoryview
@@ -20,6 +22,7 @@ _SYNC_FILE_RANGE_WRITE = 2
 # Of the 64 digits of base64url.
 _DASH = 62
 _MODE = 0o644
+_READ_BYTES = 1 << 16
 
 
 class SystemClock:
@@ -118,11 +121,20 @@ class OsFile:
         """Nothing yet: the descriptor goes with the last reference."""
 
 
+@cache
+def _from_libc(name: str) -> Callable[..., int] | None:
+    """Looked up once: each library object is garbage that only a collection finds."""
+    import ctypes
+
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), name, None)
+    return found
+
+
 def _sync_file_range(fd: int, position: int, length: int) -> None:
     """A hint that only Linux takes; whether it was taken does not matter."""
     import ctypes
 
-    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    function = _from_libc("sync_file_range")
     if function is not None:
         function(fd, ctypes.c_int64(position), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
 
@@ -131,8 +143,7 @@ def _sync_volume(fd: int) -> None:
     """Sync the file system that holds `fd`; all of them where only that can be had."""
     import ctypes
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    function = getattr(libc, "syncfs", None)
+    function = _from_libc("syncfs")
     if function is None:
         os.sync()
     elif function(fd) != 0:
@@ -153,8 +164,15 @@ class OsDisk:
         return OsFile(path, create)
 
     def read_bytes(self, path: str) -> bytes:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        # A third of what `open` costs, and a start reads several such files of each log.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts = []
+            while part := os.read(fd, _READ_BYTES):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(fd)
 
     def write_atomically(self, path: str, data: bytes) -> None:
         temporary = f"{path}.tmp"
@@ -207,6 +225,12 @@ class OsDisk:
 
     def sync_all(self, path: str) -> None:
         _sync_volume(self._locks[path])
+
+    def max_files(self) -> int:
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return sys.maxsize if most == resource.RLIM_INFINITY else most
 
     def space(self, path: str) -> tuple[int, int]:
         facts = os.statvfs(path)

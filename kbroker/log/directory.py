@@ -7,7 +7,7 @@
 
     invariant  the marker exists only while nobody writes and nothing needs checking
 
-What may block is collected as work for the edge: flushes, removals, writeback.
+What may block is collected as work for the edge: flushes, removals, checkpoints.
 Kafka: `LogManager`, `LogConfig`, `MetaPropertiesEnsemble`.
 """
 
@@ -31,8 +31,9 @@ from kbroker.log.config import LogConfig
 from kbroker.log.flush import PARTITION_METADATA, REFUSALS
 from kbroker.log.identity import LOCK, META_PROPERTIES, identify
 from kbroker.log.identity import LogDirectoryError as LogDirectoryError
+from kbroker.log.open_files import OpenFiles
 from kbroker.log.partition_log import PartitionLog
-from kbroker.log.recovery import LogLoader
+from kbroker.log.recovery import LoadedLog, LogLoader, new_log
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import METADATA_TOPIC_ID
 
@@ -72,6 +73,10 @@ class LogDirectory:
         self.logs: dict[TopicPartition, PartitionLog] = {}
         self._environment = environment
         self._disk = environment.disk
+        # Half of what the process may have open: clients need theirs.
+        self.files = OpenFiles(self._disk, max(self._disk.max_files() // 2, 1), self._make_if_missing)
+        # Directories of logs that nothing was written to yet, and their topics' ids.
+        self._unmade: dict[str, bytes] = {}
         self._meta = meta
         self._unlock = unlock
         self._begun = False
@@ -80,12 +85,16 @@ class LogDirectory:
         self._log_starts: dict[TopicPartition, int] = {}
         self._metadata_logs: list[PartitionLog] = []
         self._flush_requests: dict[PartitionLog, None] = {}
+        self._deferred_flushes: dict[PartitionLog, None] = {}
         self._discarded: list[tuple[int, str]] = []
         # Checkpoints by file name: on disk, waiting to be written, and written but not in place yet.
         self._written: dict[str, Mapping[TopicPartition, int]] = {}
         self._writes: dict[str, Mapping[TopicPartition, int]] = {}
         self._prepared: dict[str, Mapping[TopicPartition, int]] = {}
         self._writebacks: list[tuple[File, int, int]] = []
+        self._writing_back = False
+        # A log was deleted that checkpoints may still name: its namesake should not have to wait for that.
+        self._names_gone = False
 
     # --- opening
 
@@ -153,7 +162,7 @@ class LogDirectory:
             is_new = not self._disk.exists(f"{self.path}/{name}")
             if is_new:
                 self._make_log_directory(name, METADATA_TOPIC_ID)
-            log = self._open_log((METADATA_TOPIC, 0), config, METADATA_TOPIC_ID, is_new=is_new)
+            log = self._load_log((METADATA_TOPIC, 0), config, METADATA_TOPIC_ID, is_new=is_new)
         self._metadata_logs.append(log)
         return log
 
@@ -201,9 +210,9 @@ class LogDirectory:
             logger.warning("%s has no readable %s: set aside as stray", path, PARTITION_METADATA)
             self._rename_aside(f"{key[0]}-{key[1]}", "stray")
             return
-        self.logs[key] = self._open_log(key, config, topic_id, progress)
+        self.logs[key] = self._load_log(key, config, topic_id, progress)
 
-    def _open_log(
+    def _load_log(
         self,
         key: TopicPartition,
         config: LogConfig,
@@ -216,7 +225,7 @@ class LogDirectory:
         path = f"{self.path}/{key[0]}-{key[1]}"
         recovery_point = self._recovery_points.get(key, 0)
         loader = LogLoader(
-            self._disk,
+            self.files,
             path,
             config,
             recovery_point=recovery_point,
@@ -226,18 +235,40 @@ class LogDirectory:
             progress=progress,
         )
         loaded = loader.load()
-        return PartitionLog(
-            self._environment,
-            self,
+        return self._opened(
+            key,
             path,
-            key[0],
-            key[1],
             topic_id,
             config,
             loaded,
             recovery_point=loaded.log_end_offset if self.was_clean else recovery_point,
             high_watermark=self._high_watermarks.get(key, 0),
             names_unsure=is_new or not self.was_clean,
+        )
+
+    def _opened(
+        self,
+        key: TopicPartition,
+        path: str,
+        topic_id: bytes,
+        config: LogConfig,
+        loaded: LoadedLog,
+        *,
+        recovery_point: int = 0,
+        high_watermark: int = 0,
+        names_unsure: bool = True,
+    ) -> PartitionLog:
+        return PartitionLog(
+            self._environment,
+            self,
+            path,
+            *key,
+            topic_id,
+            config,
+            loaded,
+            recovery_point=recovery_point,
+            high_watermark=high_watermark,
+            names_unsure=names_unsure,
         )
 
     # --- partitions come and go
@@ -254,20 +285,27 @@ class LogDirectory:
         key = (topic, partition)
         assert key not in self.logs
         self.begin()
-        try:
-            self._forget_namesake(key)
-            self._make_log_directory(f"{topic}-{partition}", topic_id)
-            log = self._open_log(key, config, topic_id, is_new=True)
-        except OSError as error:
-            self.on_refusal_or_failure(error)
-            raise
-        self.logs[key] = log
+        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
+            checkpoint.pop(key, None)
+        path = f"{self.path}/{topic}-{partition}"
+        loaded = new_log(self.files, path, config, self._environment.clock.wall_ms())
+        log = self.logs[key] = self._opened(key, path, topic_id, config, loaded)
+        self._unmade[path] = topic_id
         return log
+
+    def _make_if_missing(self, path: str) -> None:
+        """The directory of a log that is about to get its first file."""
+        topic_id = self._unmade.get(path)
+        if topic_id is not None:
+            name = path.rpartition("/")[2]
+            key = parse_directory_name(name)
+            assert key is not None
+            self._forget_namesake(key)
+            self._make_log_directory(name, topic_id)
+            del self._unmade[path]
 
     def _forget_namesake(self, key: TopicPartition) -> None:
         """What checkpoints say of a deleted log of that name must never be taken for the new one's."""
-        for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
-            checkpoint.pop(key, None)
         for name, offsets_now in (
             (RECOVERY_POINTS, self._recovery_points_now),
             (HIGH_WATERMARKS, self._high_watermarks_now),
@@ -291,19 +329,25 @@ class LogDirectory:
     def delete(self, log: PartitionLog) -> None:
         """Rename the log's directory away now; its bytes go later, off the loop."""
         name = self._set_aside(log, "delete")
-        now_ms = self._environment.clock.wall_ms()
-        self.discard([f"{self.path}/{name}"], log.config.file_delete_delay_ms, now_ms)
+        if name is not None:
+            now_ms = self._environment.clock.wall_ms()
+            self.discard([f"{self.path}/{name}"], log.config.file_delete_delay_ms, now_ms)
 
     def mark_stray(self, log: PartitionLog) -> None:
         """Nobody claims this log: keep its bytes under another name, for a person to decide."""
         self._set_aside(log, "stray")
 
-    def _set_aside(self, log: PartitionLog, suffix: str) -> str:
+    def _set_aside(self, log: PartitionLog, suffix: str) -> str | None:
+        """The directory's new name; None if it was never made."""
         key = (log.topic, log.partition)
         del self.logs[key]
+        if self._unmade.pop(log.directory, None) is not None:
+            return None
         self._flush_requests.pop(log, None)
+        self._deferred_flushes.pop(log, None)
         for checkpoint in (self._recovery_points, self._high_watermarks, self._log_starts):
             checkpoint.pop(key, None)
+        self._names_gone = True
         log.give_up_flush()
         log.close()
         return self._rename_aside(f"{log.topic}-{log.partition}", suffix)
@@ -314,7 +358,7 @@ class LogDirectory:
         self._disk.rename(f"{self.path}/{name}", f"{self.path}/{target}")
         return target
 
-    # --- checkpoints
+    # --- checkpoints: an offset of 0 is not written, for that is what a missing one means
 
     def checkpoint_high_watermarks(self) -> None:
         self._checkpoint(HIGH_WATERMARKS, self._high_watermarks_now())
@@ -326,16 +370,16 @@ class LogDirectory:
         self._checkpoint(LOG_STARTS, self._log_starts_now())
 
     def _high_watermarks_now(self) -> dict[TopicPartition, int]:
-        return {key: log.high_watermark for key, log in self.logs.items()}
+        return {key: offset for key, log in self.logs.items() if (offset := log.high_watermark)}
 
     def _recovery_points_now(self) -> dict[TopicPartition, int]:
-        return {key: log.flushed_offset for key, log in self.logs.items()}
+        return {key: offset for key, log in self.logs.items() if (offset := log.flushed_offset)}
 
     def _log_starts_now(self) -> dict[TopicPartition, int]:
         return {
             key: log.log_start_offset
             for key, log in self.logs.items()
-            if log.log_start_offset > log.first_segment_base_offset
+            if log.log_start_offset and log.log_start_offset > log.first_segment_base_offset
         }
 
     def _checkpoint(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
@@ -371,6 +415,14 @@ class LogDirectory:
     def request_flush(self, log: PartitionLog) -> None:
         self._flush_requests[log] = None
 
+    def defer_flush(self, log: PartitionLog) -> None:
+        self._deferred_flushes[log] = None
+
+    def request_deferred_flushes(self) -> None:
+        """Try again what was refused."""
+        self._flush_requests.update(self._deferred_flushes)
+        self._deferred_flushes.clear()
+
     def take_flush_requests(self) -> list[PartitionLog]:
         """Logs whose flush is due: `begin_flush` each, run the work off the loop, then `done`."""
         requests = list(self._flush_requests)
@@ -378,21 +430,45 @@ class LogDirectory:
         return requests
 
     def request_writeback(self, file: File, position: int, length: int) -> None:
+        """At once: a second later there could be more than the kernel lets anybody add to."""
         self._writebacks.append((file, position, length))
+        if not self._writing_back:
+            self._write_back()
+
+    def _write_back(self) -> None:
+        self._writing_back = True
+        ranges, self._writebacks = self._writebacks, []
+
+        def work() -> None:
+            for file, position, length in ranges:
+                file.start_writeback(position, length)
+
+        self._disk.offload(work, self._on_written_back)
+
+    def _on_written_back(self, error: BaseException | None) -> None:
+        self._writing_back = False
+        if isinstance(error, OSError):
+            self.on_refusal_or_failure(error)
+        elif error is not None:
+            raise error
+        if self._writebacks:
+            self._write_back()
 
     def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
         self._discarded += [(now_ms + delay_ms, path) for path in paths]
 
     def take_chores(self, now_ms: int) -> list[Callable[[], None]]:
-        """Blocking work that is due: checkpoints, removing files, starting writeback.
+        """Blocking work that is due: checkpoints, removing files.
 
         Run it off the loop, `finish_chores` on the loop behind it, and let both end before `close`.
         """
-        chores: list[Callable[[], None]] = [
-            partial(file.start_writeback, position, length) for file, position, length in self._writebacks
-        ]
-        self._writebacks.clear()
+        chores: list[Callable[[], None]] = []
         if self.offline_because is None:
+            if self._names_gone:
+                self._names_gone = False
+                self.checkpoint_recovery_points()
+                self.checkpoint_high_watermarks()
+                self.checkpoint_log_starts()
             self._prepared, self._writes = self._writes, {}
             chores += [partial(self._prepare, name, offsets) for name, offsets in self._prepared.items()]
         due = [path for at_ms, path in self._discarded if at_ms <= now_ms]
@@ -445,7 +521,7 @@ class LogDirectory:
         for log in logs:
             log.write_closing_state()
         unflushed = [log for log in logs if not log.is_flushed]
-        if len(unflushed) <= _MAX_SINGLE_FLUSHES:
+        if len(unflushed) <= _MAX_SINGLE_FLUSHES and not self.files.has_given_up_any:
             for log in unflushed:
                 log.flush(now_ms)
         else:

@@ -15,16 +15,17 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kbroker.log.checkpoints import encode_epochs
+from kbroker.log.names import replace_file, sync_paths
 from kbroker.log.recovery import EPOCHS_FILE
-from kbroker.log.segment import sync_paths
 
 if TYPE_CHECKING:
     from kbroker.environment import Disk, File
     from kbroker.log.partition_log import PartitionLog
+    from kbroker.log.segment import Segment
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +46,13 @@ class Flush:
         "_done",
         "_epochs",
         "_files",
+        "_indexes",
         "end_offset",
         "given_up",
         "paths",
         "refused",
+        "sealed",
+        "snapshots",
     )
 
     def __init__(
@@ -56,6 +60,8 @@ class Flush:
         disk: Disk,
         end_offset: int,
         files: Sequence[File],
+        sealed: Sequence[Segment],
+        snapshots: Mapping[str, bytes],
         paths: Sequence[str],
         directories: Sequence[str],
         epochs: tuple[str, bytes] | None,
@@ -66,6 +72,10 @@ class Flush:
         self.refused: OSError | None = None
         self._disk = disk
         self._files = files
+        # Segments whose indexes are to be written.
+        self.sealed = sealed
+        self._indexes = [unwritten for segment in sealed for unwritten in segment.unwritten_indexes()]
+        self.snapshots = snapshots
         # Small files beside the log: opened only to be synced.
         self.paths = paths
         self._directories = directories
@@ -85,6 +95,16 @@ class Flush:
             self.refused = error
 
     def _make_durable(self) -> None:
+        try:
+            for path, encode in self._indexes:
+                replace_file(self._disk, path, encode())
+            for path, data in self.snapshots.items():
+                replace_file(self._disk, path, data)
+        except OSError as error:
+            if error.errno not in REFUSALS:
+                raise
+            self.refused = error
+            return
         for file in self._files:
             file.sync()
         sync_paths(self._disk, self.paths)
@@ -115,6 +135,7 @@ class Flushing:
         "_last_flush_ms",
         "_log",
         "_names_changed",
+        "_snapshots",
         "_written",
         "flushed_offset",
     )
@@ -132,6 +153,8 @@ class Flushing:
         # What no flush of this process has made durable: names in the directory, the directory itself.
         self._names_changed = names_unsure
         self._is_new = names_unsure
+        # Taken when a segment was rolled, to be written by the next flush.
+        self._snapshots: dict[str, bytes] = {}
         # Files of a clean stop that are not durable yet.
         self._written: list[str] = []
 
@@ -167,14 +190,18 @@ class Flushing:
     def on_names_changed(self) -> None:
         self._names_changed = True
 
-    def on_rolled(self, base_offset: int) -> None:
-        """The segment before `base_offset` has its indexes now, so the next flush must still look at it."""
+    def on_rolled(self, base_offset: int, snapshots: Mapping[str, bytes]) -> None:
+        """The next flush writes these, and the indexes of the segment before `base_offset`."""
+        self._snapshots.update(snapshots)
         self._flushed_at_most(base_offset - 1)
 
     def on_truncation(self, offset: int) -> None:
         """What a flush under way makes durable behind `offset` is no longer in the log."""
         self._flushed_at_most(offset)
         self._due_from = None
+        if self._current is not None:
+            # The last of them may be active again, its indexes others.
+            self._current.sealed = ()
 
     def _flushed_at_most(self, offset: int) -> None:
         self.flushed_offset = min(self.flushed_offset, offset)
@@ -193,6 +220,8 @@ class Flushing:
             return None
         self._last_flush_ms = now_ms
         segments = log.segments.from_floor(self.flushed_offset)
+        # May be refused; nothing has changed then.
+        files = [segment.file for segment in segments]
         paths = [path for segment in segments[:-1] for path in segment.index_paths()]
         paths += log.snapshots.paths_behind(self.flushed_offset)
         paths += self._written
@@ -203,10 +232,15 @@ class Flushing:
             paths.append(f"{log.directory}/{PARTITION_METADATA}")
             directories += [log.directory, log.directory.rpartition("/")[0]]
         self._names_changed = self._is_new = False
+        known = log.snapshots.paths()
+        snapshots = {path: data for path, data in self._snapshots.items() if path in known}
+        self._snapshots.clear()
         self._current = Flush(
             self._disk,
             log.log_end_offset,
-            [segment.file for segment in segments],
+            files,
+            [segment for segment in segments[:-1] if segment.indexes_dirty],
+            snapshots,
             paths,
             directories,
             self._unsaved_epochs(),
@@ -230,6 +264,10 @@ class Flushing:
 
     def on_closing(self, written: Sequence[str]) -> None:
         """A clean stop has written these files, unsynced, as it does now with the leader epochs."""
+        for path, data in self._snapshots.items():
+            replace_file(self._disk, path, data)
+        self._written += self._snapshots
+        self._snapshots.clear()
         self._written += written
         unsaved = self._unsaved_epochs()
         if unsaved is not None:
@@ -251,10 +289,13 @@ class Flushing:
                 raise error
             self._log.fail(error)
             return
+        self._forget_overtaken(flush)
         if flush.refused is not None:
             self._try_again_later(flush, flush.refused)
             return
         self.flushed_offset = max(self.flushed_offset, flush.end_offset)
+        for segment in flush.sealed:
+            self._log.segments.on_sealed(segment)
         if self._due_from is not None:
             if self._log.log_end_offset - self.flushed_offset >= self._log.config.flush_messages:
                 self._due_from = max(self._due_from, self.flushed_offset)
@@ -262,12 +303,21 @@ class Flushing:
             else:
                 self._due_from = None
 
+    def _forget_overtaken(self, flush: Flush) -> None:
+        """Snapshots that were dropped while they were being written."""
+        if flush.snapshots and not flush.given_up:
+            known = self._log.snapshots.paths()
+            for path in flush.snapshots.keys() - known:
+                self._disk.remove(path)
+
     def _try_again_later(self, flush: Flush, error: OSError) -> None:
         """Nothing more is known to be durable, and nothing is lost: housekeeping brings the next try."""
         logger.warning("%s: a flush has to wait: %s", self._log.directory, error)
+        self._snapshots.update(flush.snapshots)
         self._written += flush.paths
         self._names_changed = self._is_new = True
         self._log.leader_epochs.saved = ()
+        self._log.defer_flush()
 
     def flush_now(self, now_ms: int) -> None:
         """Here, inline; OSError if it fails. One that is under way elsewhere changes nothing."""

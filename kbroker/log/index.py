@@ -11,12 +11,24 @@ against the batch it points to. Kafka: `OffsetIndex`, `TimeIndex`, `TransactionI
 
 from array import array
 from bisect import bisect_left, bisect_right
+from operator import le, lt
 from struct import Struct
 from sys import byteorder
 
-_TIME_ENTRY = Struct(">qi")
 _ABORTED = Struct(">hqqqq")
 _ABORTED_VERSION = 0
+
+
+def _big_endian(kind: str, data: bytes) -> "array[int]":
+    """Numbers from big-endian bytes, or the other way round: it is the same."""
+    numbers = array(kind, data)
+    if byteorder == "little":
+        numbers.byteswap()
+    return numbers
+
+
+def _grows(numbers: "array[int]") -> bool:
+    return all(map(lt, numbers, numbers[1:]))
 
 
 class OffsetIndex:
@@ -33,11 +45,13 @@ class OffsetIndex:
     def decode(cls, data: bytes, size: int) -> "OffsetIndex":
         """The sane entries of `data` that point into the first `size` bytes of the log."""
         index = cls()
-        entries = array("i")
-        entries.frombytes(data[: len(data) // 8 * 8])
-        if byteorder == "little":
-            entries.byteswap()
+        entries = _big_endian("i", data[: len(data) // 8 * 8])
         offsets, positions = entries[::2], entries[1::2]
+        # A large one is checked in one go where it can be: the loop waits for it.
+        sane = bool(positions) and positions[0] > 0 and positions[-1] < size and offsets[0] >= 0
+        if sane and _grows(offsets) and _grows(positions):
+            index._offsets, index._positions = offsets, positions
+            return index
         keep = 0
         last_offset, last_position = -1, -1
         for offset, position in zip(offsets, positions, strict=True):
@@ -52,9 +66,7 @@ class OffsetIndex:
         entries = array("i", bytes(8 * len(self._offsets)))
         entries[::2] = self._offsets
         entries[1::2] = self._positions
-        if byteorder == "little":
-            entries.byteswap()
-        return entries.tobytes()
+        return _big_endian("i", entries.tobytes()).tobytes()
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -85,7 +97,13 @@ class OffsetIndex:
     def truncate(self, position: int) -> None:
         """Forget the batches that begin at or behind `position`."""
         keep = bisect_left(self._positions, position)
-        del self._offsets[keep:], self._positions[keep:]
+        self._offsets, self._positions = self._offsets[:keep], self._positions[:keep]
+
+    def as_it_is(self) -> "OffsetIndex":
+        """For a thread to encode: no later truncation is seen there."""
+        index = OffsetIndex()
+        index._offsets, index._positions = self._offsets, self._positions
+        return index
 
 
 class TimeIndex:
@@ -102,7 +120,16 @@ class TimeIndex:
         """The sane entries of `data` that name offsets up to the relative `last_offset`."""
         index = cls()
         last_timestamp, previous_offset = -1, -1
-        for timestamp, offset in _TIME_ENTRY.iter_unpack(data[: len(data) // 12 * 12]):
+        words = array("i", data[: len(data) // 12 * 12])
+        high_and_low = array("i", bytes(8 * (len(words) // 3)))
+        high_and_low[::2], high_and_low[1::2] = words[::3], words[1::3]
+        timestamps = _big_endian("q", high_and_low.tobytes())
+        offsets = _big_endian("i", words[2::3].tobytes())
+        sane = bool(offsets) and timestamps[0] > 0 and offsets[0] >= 0 and offsets[-1] <= last_offset
+        if sane and _grows(timestamps) and all(map(le, offsets, offsets[1:])):
+            index._timestamps, index._offsets = timestamps, offsets
+            return index
+        for timestamp, offset in zip(timestamps, offsets, strict=True):
             if timestamp <= last_timestamp or offset < previous_offset or offset > last_offset:
                 break
             # Preallocated zeros, or the least a segment can know: no loss.
@@ -113,7 +140,11 @@ class TimeIndex:
         return index
 
     def encode(self) -> bytes:
-        return b"".join(map(_TIME_ENTRY.pack, self._timestamps, self._offsets))
+        high_and_low = array("i", _big_endian("q", self._timestamps.tobytes()).tobytes())
+        words = array("i", bytes(12 * len(self._offsets)))
+        words[::3], words[1::3] = high_and_low[::2], high_and_low[1::2]
+        words[2::3] = _big_endian("i", self._offsets.tobytes())
+        return words.tobytes()
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -135,7 +166,13 @@ class TimeIndex:
     def truncate(self, offset: int) -> None:
         """Forget entries at or behind the relative `offset`."""
         keep = bisect_left(self._offsets, offset)
-        del self._offsets[keep:], self._timestamps[keep:]
+        self._offsets, self._timestamps = self._offsets[:keep], self._timestamps[:keep]
+
+    def as_it_is(self) -> "TimeIndex":
+        """For a thread to encode: no later truncation is seen there."""
+        index = TimeIndex()
+        index._offsets, index._timestamps = self._offsets, self._timestamps
+        return index
 
 
 class AbortedTransaction:

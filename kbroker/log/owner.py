@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from kbroker.environment import File
+    from kbroker.log.open_files import OpenFiles
     from kbroker.log.partition_log import PartitionLog
 
 
 class LogOwner(Protocol):
     """Wishes are noted, not waited for; the edge carries them out off the loop."""
 
+    files: OpenFiles
+
     def on_failure(self, error: OSError) -> None:
         """The disk can't be trusted any more: all logs here are offline."""
 
     def request_flush(self, log: PartitionLog) -> None:
         """Flush `log` soon."""
+
+    def defer_flush(self, log: PartitionLog) -> None:
+        """Flush `log` a little later: it was refused now."""
 
     def request_writeback(self, file: File, position: int, length: int) -> None:
         """Begin writing this range out soon."""

@@ -314,9 +314,8 @@ class PartitionLog(ReadableLog):
         active = self.segments.active
         if active.base_offset == base_offset:
             return active
-        active.seal()
-        self.snapshots.write(base_offset, self.producers)
-        self._flushing.on_rolled(base_offset)
+        # Its indexes and the producers are written by the flush that follows: they can be large.
+        self._flushing.on_rolled(base_offset, self.snapshots.take(base_offset, self.producers))
         segment = self._make_segment(base_offset, now_ms)
         self.segments.append(segment)
         self._recent.clear()
@@ -326,7 +325,7 @@ class PartitionLog(ReadableLog):
 
     def _make_segment(self, base_offset: int, now_ms: int) -> Segment:
         segment = Segment(
-            self._disk,
+            self._owner.files,
             self.directory,
             base_offset,
             0,
@@ -352,13 +351,18 @@ class PartitionLog(ReadableLog):
     def request_flush(self) -> None:
         self._owner.request_flush(self)
 
+    def defer_flush(self) -> None:
+        self._owner.defer_flush(self)
+
     def begin_flush(self, now_ms: int) -> Flush | None:
         """Work that makes all that is here now durable; None if there is none, or some is under way."""
         try:
             return self._flushing.begin(now_ms)
         except OSError as error:
             # A file that is to be synced can't be opened now.
-            if error.errno not in REFUSALS:
+            if error.errno in REFUSALS:
+                self.defer_flush()
+            else:
                 self.fail(error)
             return None
 
@@ -521,8 +525,9 @@ class PartitionLog(ReadableLog):
 
     def _discard_newest(self, segments: list[Segment], now_ms: int) -> None:
         """Durably, newest first: a power loss must leave no gap, and nothing behind what is written next."""
-        if segments:
-            self._discard(segments[::-1], now_ms)
+        made = [segment for segment in segments if segment.is_made]
+        if made:
+            self._discard(made[::-1], now_ms)
             self._disk.sync_directory(self.directory)
 
     def _after_truncation(self, now_ms: int) -> None:

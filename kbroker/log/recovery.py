@@ -12,25 +12,25 @@ Nothing found here stops the start. Kafka: `LogLoader`.
 import logging
 from collections.abc import Callable
 
-from kbroker.environment import Disk
 from kbroker.log.checkpoints import decode_epochs
 from kbroker.log.config import LogConfig
 from kbroker.log.identity import LogDirectoryError
 from kbroker.log.index import AbortedTransaction
 from kbroker.log.leader_epochs import LeaderEpochs
-from kbroker.log.producer_state import ProducerStates
-from kbroker.log.scan import SWEEP_CHUNK, Scan, holds_old_message
-from kbroker.log.segment import (
+from kbroker.log.names import (
     INDEX_SUFFIX,
     LOG_SUFFIX,
     SEGMENT_SUFFIXES,
     SNAPSHOT_SUFFIX,
+    TIME_INDEX_SUFFIX,
     TXN_INDEX_SUFFIX,
-    DamagedBatch,
-    Segment,
     offset_name,
     sync_paths,
 )
+from kbroker.log.open_files import OpenFiles
+from kbroker.log.producer_state import ProducerStates
+from kbroker.log.scan import SWEEP_CHUNK, Scan, holds_old_message
+from kbroker.log.segment import DamagedBatch, Segment
 from kbroker.log.segments import Segments
 from kbroker.log.snapshots import ProducerSnapshots
 from kbroker.protocol.errors import KafkaError
@@ -40,11 +40,14 @@ from kbroker.records.record import walk_records
 
 logger = logging.getLogger(__name__)
 
+_NEVER = 2**63
 EPOCHS_FILE = "leader-epoch-checkpoint"
 DELETED_SUFFIX = ".deleted"
 CLEANED_SUFFIX = ".cleaned"
 SWAP_SUFFIX = ".swap"
 TEMPORARY_SUFFIX = ".tmp"
+_UNFINISHED = (DELETED_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX, TEMPORARY_SUFFIX)
+_INDEX_SUFFIXES = (INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX)
 
 # Called with the bytes just scanned.
 Progress = Callable[[int], None]
@@ -72,12 +75,45 @@ class LoadedLog:
         self.log_end_offset = log_end_offset
 
 
+def new_log(files: OpenFiles, directory: str, config: LogConfig, now_ms: int) -> LoadedLog:
+    """What there is before anything was written: nothing on the disk either."""
+    segment = Segment(
+        files,
+        directory,
+        0,
+        0,
+        index_interval_bytes=config.index_interval_bytes,
+        created_ms=now_ms,
+        is_made=False,
+    )
+    snapshots = ProducerSnapshots(files.disk, directory)
+    return LoadedLog(Segments([segment]), LeaderEpochs([]), ProducerStates(), snapshots, 0, 0)
+
+
+class _Checked:
+    """What the check of a log's tail saw on its way, so that nobody has to read it again."""
+
+    __slots__ = ("epochs", "from_offset", "has_producers")
+
+    def __init__(self) -> None:
+        # All batches from here on were seen.
+        self.from_offset = _NEVER
+        self.epochs: list[tuple[int, int]] = []
+        self.has_producers = False
+
+    def see(self, header: BatchHeader) -> None:
+        if header.producer_id >= 0:
+            self.has_producers = True
+        if not self.epochs or header.partition_leader_epoch > self.epochs[-1][0]:
+            self.epochs.append((header.partition_leader_epoch, header.base_offset))
+
+
 class LogLoader:
     """Loads one directory; `recovery_point` is the offset below which all was flushed."""
 
     def __init__(
         self,
-        disk: Disk,
+        files: OpenFiles,
         directory: str,
         config: LogConfig,
         *,
@@ -87,7 +123,8 @@ class LogLoader:
         now_ms: int,
         progress: Progress,
     ) -> None:
-        self._disk = disk
+        self._files = files
+        self._disk = files.disk
         self._directory = directory
         self._config = config
         self._recovery_point = recovery_point
@@ -96,10 +133,13 @@ class LogLoader:
         self._now_ms = now_ms
         self._progress = progress
         self._names: set[str] = set()
+        self._checked = _Checked()
 
     def load(self) -> LoadedLog:
         self._names = set(self._disk.list_directory(self._directory))
-        self._finish_interrupted()
+        if any(name.endswith(_UNFINISHED) for name in self._names):
+            self._finish_interrupted()
+        self._remove_orphans()
         segments, end_offset = self._load_segments()
         start_offset = max(self._log_start_offset, segments.first.base_offset)
         if end_offset < start_offset:
@@ -136,10 +176,11 @@ class LogLoader:
                 self._disk.rename(self._path(name), self._path(target))
                 self._names.remove(name)
                 self._names.add(target)
-        bases = {name[: -len(LOG_SUFFIX)] for name in self._names if name.endswith(LOG_SUFFIX)}
-        for name in sorted(self._names):
-            stem, dot, suffix = name.partition(".")
-            if dot + suffix in SEGMENT_SUFFIXES and stem not in bases:
+
+    def _remove_orphans(self) -> None:
+        """Indexes whose segment has gone."""
+        for name in [name for name in self._names if name.endswith(_INDEX_SUFFIXES)]:
+            if name.partition(".")[0] + LOG_SUFFIX not in self._names:
                 self._remove(name)
 
     def _remove_replaced_by(self, swap: str) -> None:
@@ -184,7 +225,7 @@ class LogLoader:
     def _segment(self, base_offset: int) -> Segment:
         name = offset_name(base_offset)
         segment = Segment(
-            self._disk,
+            self._files,
             self._directory,
             base_offset,
             self._disk.size(self._path(name + LOG_SUFFIX)),
@@ -199,7 +240,7 @@ class LogLoader:
 
     def _new_segment(self, base_offset: int, *, is_made: bool = True) -> Segment:
         segment = Segment(
-            self._disk,
+            self._files,
             self._directory,
             base_offset,
             0,
@@ -238,8 +279,12 @@ class LogLoader:
         index = 0
         while index + 1 < len(segments) and segments[index + 1].base_offset <= self._recovery_point:
             index += 1
+        first = segments[index]
+        position = self._position_to_check_from(first)
+        self._checked.from_offset = self._recovery_point if position else first.base_offset
         while index < len(segments):
-            self._check(segments, index, self._position_to_check_from(segments[index]))
+            self._check(segments, index, position)
+            position = 0
             if index + 1 < len(segments):
                 segments[index].seal()
                 self._check_follows(segments, index)
@@ -260,7 +305,7 @@ class LogLoader:
         """Check CRCs of one segment from `position` on. What is damaged goes, with all that follows."""
         segment = segments[index]
         size = segment.size
-        damage = segment.recover(position)
+        damage = segment.recover(position, self._checked.see)
         self._progress(size - position)
         if damage is None:
             return
@@ -313,7 +358,13 @@ class LogLoader:
             if epoch > epochs.latest_epoch:
                 epochs.assign(epoch, epoch_start)
         epochs.truncate_from_end(end_offset)
-        _learn_epochs(epochs, segments, max(known_until, start_offset), end_offset)
+        known_until = max(known_until, start_offset)
+        if known_until >= self._checked.from_offset:
+            for epoch, epoch_start in self._checked.epochs:
+                if epoch > epochs.latest_epoch:
+                    epochs.assign(epoch, epoch_start)
+        else:
+            _learn_epochs(epochs, segments, known_until, end_offset)
         epochs.truncate_from_start(start_offset)
         epochs.saved = entries
         return epochs
@@ -340,11 +391,18 @@ class LogLoader:
         at_most = damaged[0] if damaged else end_offset
         states = snapshots.load_newest(at_most, start_offset, self._now_ms, expiration_ms)
         # Saved where a crash of this process would begin to replay.
-        replay_producers(segments, states, segments.active.base_offset)
+        self._replay_producers(segments, states, segments.active.base_offset)
         snapshots.write(segments.active.base_offset, states)
-        replay_producers(segments, states, end_offset)
+        self._replay_producers(segments, states, end_offset)
         states.remove_expired(self._now_ms, expiration_ms)
         return states
+
+    def _replay_producers(self, segments: Segments, states: ProducerStates, end_offset: int) -> None:
+        if self._checked.has_producers:
+            replay_producers(segments, states, end_offset)
+        else:
+            replay_producers(segments, states, min(end_offset, self._checked.from_offset))
+            states.end_offset = max(states.end_offset, end_offset)
 
 
 def _offset_of(name: str) -> int:

@@ -9,10 +9,21 @@ Files are opened when first needed. Kafka: `LogSegment`.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
-from kbroker.environment import Disk, File
+from kbroker.environment import File
 from kbroker.log.index import AbortedTransaction, OffsetIndex, TimeIndex, decode_aborted
+from kbroker.log.names import (
+    INDEX_SUFFIX,
+    LOG_SUFFIX,
+    SEGMENT_SUFFIXES,
+    TIME_INDEX_SUFFIX,
+    TXN_INDEX_SUFFIX,
+    Unwritten,
+    offset_name,
+    replace_file,
+)
+from kbroker.log.open_files import OpenFiles
 from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan
 from kbroker.log.verified import VerifiedRanges
 from kbroker.records.batch import (
@@ -26,32 +37,12 @@ from kbroker.records.batch import (
 
 logger = logging.getLogger(__name__)
 
-LOG_SUFFIX = ".log"
-INDEX_SUFFIX = ".index"
-TIME_INDEX_SUFFIX = ".timeindex"
-TXN_INDEX_SUFFIX = ".txnindex"
-SNAPSHOT_SUFFIX = ".snapshot"
-SEGMENT_SUFFIXES = (LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX)
-
 # How much is checked against its CRC in one go, so that no read blocks for long.
 VERIFY_BYTES = 1024 * 1024
 # Sequential readers of one segment whose place is remembered.
 _HINTS = 32
-
-
-def offset_name(offset: int) -> str:
-    return f"{offset:020d}"
-
-
-def sync_paths(disk: Disk, paths: Iterable[str]) -> None:
-    """Make small files durable, as far as they are still there."""
-    for path in paths:
-        try:
-            file = disk.open(path)
-        except FileNotFoundError:
-            continue
-        file.sync()
-        file.close()
+# In place of an index that is not in memory; nobody writes to it.
+_NO_TIMES = TimeIndex()
 
 
 class DamagedBatch(Exception):
@@ -67,8 +58,8 @@ class Segment:
 
     __slots__ = (
         "_aborted",
-        "_disk",
         "_file",
+        "_files",
         "_hints",
         "_index",
         "_prefix",
@@ -93,7 +84,7 @@ class Segment:
 
     def __init__(
         self,
-        disk: Disk,
+        files: OpenFiles,
         directory: str,
         base_offset: int,
         size: int,
@@ -115,13 +106,13 @@ class Segment:
         self.first_timestamp: int | None = None
         self.max_timestamp = NO_TIMESTAMP
         self.offset_of_max_timestamp = base_offset
-        self._disk = disk
+        self._files = files
         self._prefix = f"{directory}/{offset_name(base_offset)}"
         self.index_interval_bytes = index_interval_bytes
         self._since_index = 0
         self._file: File | None = None
-        self._index: OffsetIndex | None = OffsetIndex() if size == 0 else None
-        self._time_index = TimeIndex()
+        self._index: OffsetIndex | None = None
+        self._time_index = _NO_TIMES
         # The largest timestamp outlives the indexes it was read from.
         self._timestamps_known = size == 0
         self._aborted: list[AbortedTransaction] | None = [] if size == 0 else None
@@ -139,10 +130,13 @@ class Segment:
         return self._prefix + LOG_SUFFIX
 
     @property
+    def directory(self) -> str:
+        return self._prefix.rpartition("/")[0]
+
+    @property
     def file(self) -> File:
         if self._file is None:
-            self._file = self._disk.open(self.path, create=not self.is_made)
-            self.is_made = True
+            self._file = self._files.open(self)
         return self._file
 
     # --- writing
@@ -179,7 +173,7 @@ class Segment:
     def append_aborted(self, entry: AbortedTransaction) -> None:
         """Note an aborted transaction whose marker lies in this segment."""
         self.aborted().append(entry)
-        file = self._disk.open(self._prefix + TXN_INDEX_SUFFIX, create=True)
+        file = self._files.disk.open(self._prefix + TXN_INDEX_SUFFIX, create=True)
         file.append(entry.encode())
         file.close()
 
@@ -190,22 +184,25 @@ class Segment:
 
     def seal(self) -> bool:
         """Write the indexes as Kafka leaves them behind on roll and close, unsynced; whether it was due."""
+        unwritten = self.unwritten_indexes()
+        for path, encode in unwritten:
+            replace_file(self._files.disk, path, encode())
+        if unwritten:
+            self.indexes_dirty = False
+        return bool(unwritten)
+
+    def unwritten_indexes(self) -> list[Unwritten]:
+        """What `seal` has to write; for a segment that has a successor a thread may do it."""
         if not self.indexes_dirty or not self.is_made:
-            return False
+            return []
         if self._index is None:
             self.load_indexes()
         assert self._index is not None
         self._time_index.append(self.max_timestamp, self.offset_of_max_timestamp - self.base_offset)
-        self._replace(INDEX_SUFFIX, self._index.encode())
-        self._replace(TIME_INDEX_SUFFIX, self._time_index.encode())
-        self.indexes_dirty = False
-        return True
-
-    def _replace(self, suffix: str, data: bytes) -> None:
-        file = self._disk.open(self._prefix + suffix, create=True)
-        file.truncate(0)
-        file.append(data)
-        file.close()
+        return [
+            (self._prefix + INDEX_SUFFIX, self._index.as_it_is().encode),
+            (self._prefix + TIME_INDEX_SUFFIX, self._time_index.as_it_is().encode),
+        ]
 
     def paths(self) -> list[str]:
         """All files that may exist."""
@@ -219,6 +216,7 @@ class Segment:
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._files.forget(self)
 
     # --- indexes
 
@@ -238,10 +236,13 @@ class Segment:
         """Give the memory back; they are read again when needed."""
         if not self.indexes_dirty:
             self._index = None
-            self._time_index = TimeIndex()
+            self._time_index = _NO_TIMES
 
     def load_indexes(self) -> None:
         """Read both indexes; rebuild them where they do not fit the log."""
+        if self.size == 0:
+            self._index, self._time_index = OffsetIndex(), TimeIndex()
+            return
         index = OffsetIndex.decode(self._read(INDEX_SUFFIX), self.size)
         last = index.last()
         sane = self.size <= self.index_interval_bytes if last is None else self._is_batch(*last)
@@ -255,18 +256,18 @@ class Segment:
 
     def _read(self, suffix: str) -> bytes:
         try:
-            return self._disk.read_bytes(self._prefix + suffix)
+            return self._files.disk.read_bytes(self._prefix + suffix)
         except FileNotFoundError:
             return b""
 
     def tail_position(self) -> int:
         """Where the last indexed batch begins: no more than a few batches follow."""
         if self._index is None:
+            if self.size <= self.index_interval_bytes:
+                return 0
             last = self._last_entry_on_disk()
             if last is not None and self._is_batch(*last):
                 return last[1]
-            if last is None and self.size <= self.index_interval_bytes:
-                return 0
             self.load_indexes()
         assert self._index is not None
         entry = self._index.last()
@@ -274,7 +275,7 @@ class Segment:
 
     def _last_entry_on_disk(self) -> tuple[int, int] | None:
         try:
-            file = self._disk.open(self._prefix + INDEX_SUFFIX)
+            file = self._files.disk.open(self._prefix + INDEX_SUFFIX)
         except FileNotFoundError:
             return None
         end = file.size() // OffsetIndex.ENTRY_SIZE * OffsetIndex.ENTRY_SIZE
@@ -369,7 +370,7 @@ class Segment:
     def largest_timestamp(self) -> int:
         """What retention goes by: the largest record timestamp, or else the file's modification time."""
         timestamp = self.max_known_timestamp()
-        return timestamp if timestamp >= 0 else self._disk.modified_ms(self.path)
+        return timestamp if timestamp >= 0 else self._files.disk.modified_ms(self.path)
 
     # --- looking up
 
@@ -531,7 +532,7 @@ class Segment:
         """Whether the transaction index can be read; else it is dropped, to be made anew by replay."""
         if self._aborted is None and decode_aborted(self._read(TXN_INDEX_SUFFIX)) is None:
             self._aborted = []
-            self._disk.remove(self._prefix + TXN_INDEX_SUFFIX)
+            self._files.disk.remove(self._prefix + TXN_INDEX_SUFFIX)
             return False
         return True
 
@@ -547,17 +548,19 @@ class Segment:
         kept = [entry for entry in self.aborted() if entry.last_offset < offset]
         if len(kept) != len(self.aborted()):
             self._aborted = kept
-            self._replace(TXN_INDEX_SUFFIX, b"".join(entry.encode() for entry in kept))
+            data = b"".join(entry.encode() for entry in kept)
+            replace_file(self._files.disk, self._prefix + TXN_INDEX_SUFFIX, data)
 
     def cut(self, position: int) -> None:
         """Make the boundary `position` the end."""
         self._forget_behind(position)
         self.file.truncate(position)
 
-    def recover(self, position: int) -> str | None:
+    def recover(self, position: int, see: Callable[[BatchHeader], None]) -> str | None:
         """Check every batch from the boundary `position` on; end before the first bad one and say why.
 
-        The indexes are made anew for what is checked. The file is left to `trim`.
+        `see` is shown each good one. The indexes are made anew for what is
+        checked. The file is left to `trim`.
         """
         end = self.size
         self._forget_behind(position)
@@ -566,6 +569,7 @@ class Segment:
         )
         for at, header in scan:
             self.note(at, header, header.batch_length + LENGTH_OVERHEAD)
+            see(header)
         return scan.damage
 
     def _forget_behind(self, position: int) -> None:

@@ -76,6 +76,12 @@ class Segments:
         self._loaded.clear()
         return removed
 
+    def on_sealed(self, segment: Segment) -> None:
+        """Its indexes are on disk now: they stay in memory only if it is their turn."""
+        segment.indexes_dirty = False
+        if segment not in self._loaded and segment is not self.active:
+            segment.drop_indexes()
+
     def keep_index_of(self, segment: Segment) -> None:
         """Let `segment` have its indexes in memory; the one that had them longest gives them up."""
         if segment in self._loaded:

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 
 from kbroker.environment import Disk
+from kbroker.log.names import SNAPSHOT_SUFFIX, offset_name, replace_file
 from kbroker.log.producer_state import ProducerStates
-from kbroker.log.segment import SNAPSHOT_SUFFIX, offset_name
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,22 @@ class ProducerSnapshots:
 
     def write(self, offset: int, states: ProducerStates) -> list[str]:
         """Save `states`, unsynced, and say where; an offset that is saved already or 0 needs no snapshot."""
+        paths = []
+        for path, data in self.take(offset, states).items():
+            replace_file(self._disk, path, data)
+            paths.append(path)
+        return paths
+
+    def take(self, offset: int, states: ProducerStates) -> dict[str, bytes]:
+        """What `write` has to write, for somebody else to do so soon."""
         if offset <= (self._offsets[-1] if self._offsets else 0):
-            return []
-        file = self._disk.open(self._path(offset), create=True)
-        file.truncate(0)
-        file.append(states.encode_snapshot())
-        file.close()
+            return {}
         self._offsets.append(offset)
-        return [self._path(offset)]
+        return {self._path(offset): states.encode_snapshot()}
+
+    def paths(self) -> set[str]:
+        """Of all there are."""
+        return set(map(self._path, self._offsets))
 
     def load_newest(self, at_most: int, start_offset: int, now_ms: int, expiration_ms: int) -> ProducerStates:
         """The newest good one up to `at_most`; no producers at `start_offset` if there is none."""

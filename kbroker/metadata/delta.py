@@ -40,6 +40,7 @@ class MetadataDelta:
         "_fields",
         "_maps",
         "_offset",
+        "_same",
         "changed_brokers",
         "changed_configs",
         "changed_topics",
@@ -58,6 +59,8 @@ class MetadataDelta:
         self._maps: dict[str, dict[Any, Any]] = {}
         self._fields: dict[str, Any] = {}
         self._offset = -1
+        # Most partitions have the same replicas as others: one tuple for all of them.
+        self._same: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     @classmethod
     def from_nothing(cls, image: MetadataImage) -> MetadataDelta:
@@ -80,6 +83,7 @@ class MetadataDelta:
 
     def build(self, offset: int, epoch: int) -> MetadataImage:
         """The image after all records replayed so far."""
+        self._same.clear()
         fields = {**self._maps, **self._fields}
         topics = fields.get("topics")
         if topics is not None:
@@ -127,11 +131,14 @@ class MetadataDelta:
 
     def _partition(self, record: Any) -> None:
         partitions = self._writable_partitions(record.topic_id)
+        same = self._same
         replicas = tuple(record.replicas)
+        directories = tuple(record.directories) or (MIGRATING_DIRECTORY,) * len(replicas)
+        isr = tuple(record.isr)
         partitions[record.partition_id] = PartitionImage(
-            replicas,
-            tuple(record.directories) or (MIGRATING_DIRECTORY,) * len(replicas),
-            tuple(record.isr),
+            same.setdefault(replicas, replicas),
+            same.setdefault(directories, directories),
+            same.setdefault(isr, isr),
             tuple(record.removing_replicas),
             tuple(record.adding_replicas),
             tuple(record.eligible_leader_replicas or ()),

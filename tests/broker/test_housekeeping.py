@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from kbroker.broker.housekeeping import Housekeeping
+from kbroker.protocol.generated.partition_record import PartitionRecord
 from tests.broker.support import World as Network
-from tests.handlers.support import World, batch
+from tests.handlers.support import World, batch, topic_id
 
 
 class Timers:
@@ -92,3 +95,42 @@ def test_overdue_clients_are_ended() -> None:
     network.clock.now_ms += 600_001
     timers.run(5_000)
     assert ended == ["idle for 600000 ms"]
+
+
+def test_a_topic_with_a_flush_time_is_flushed() -> None:
+    world = world_with_records(flush_ms="500")
+    _, timers, _ = housekeeping(world)
+    timers.run(1_000)
+    assert world.directory.take_flush_requests() == []
+    world.clock.now_ms += 500
+    timers.run(1_000)
+    assert [log.topic for log in world.directory.take_flush_requests()] == ["t"]
+
+
+def test_many_logs_are_looked_at_in_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_with_records(retention_ms="1000")
+    world.change(*[PartitionRecord(n, topic_id("t"), [1], [1], leader=1) for n in range(2, 30)])
+    hosted = world.replicas.topics["t"]
+    for partition in hosted.partitions.values():
+        world.replicas.append(hosted, partition, memoryview(batch()), 1, world.clock.now_ms)
+    _, timers, _ = housekeeping(world)
+    clock = world.clock
+    clock.now_ms += 10 * 365 * 86_400_000
+
+    def slow() -> int:
+        clock.now_ms += 1
+        return clock.now_ms
+
+    monkeypatch.setattr(clock, "monotonic_ms", slow)
+
+    def kept() -> int:
+        return sum(partition.log.log_start_offset == 0 for partition in hosted.partitions.values())
+
+    everything = kept()
+    timers.run(30_000)
+    turns = 1
+    while kept():
+        assert kept() > everything - 2 * turns
+        timers.run(1)
+        turns += 1
+    assert turns > 10

@@ -251,6 +251,7 @@ class MemoryDisk:
         # The same before each read of a file's content.
         self.on_read: Callable[[str], None] | None = None
         self.power_off_at: int | None = None
+        self.files_allowed = 1024
         self._root = _Folder()
         self._locked: set[str] = set()
 
@@ -365,6 +366,9 @@ class MemoryDisk:
     def sync_all(self, path: str) -> None:
         self.count_write("sync", path)
         self._root.sync_all()
+
+    def max_files(self) -> int:
+        return self.files_allowed
 
     def space(self, path: str) -> tuple[int, int]:
         return 1 << 40, 1 << 39

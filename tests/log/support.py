@@ -91,7 +91,13 @@ def headers(batches: Sequence[memoryview]) -> list[BatchHeader]:
 
 def reopen(environment: Environment, config: LogConfig | None = None) -> tuple[PartitionLog, LogDirectory]:
     directory = open_directory(environment, config)
-    return directory.logs["topic", 0], directory
+    return opened_or_new(directory, config or LogConfig()), directory
+
+
+def opened_or_new(directory: LogDirectory, config: LogConfig) -> PartitionLog:
+    """As whoever follows the metadata does: a log that has nothing on the disk is made again."""
+    log = directory.logs.get(("topic", 0))
+    return directory.create("topic", 0, TOPIC_ID, config) if log is None else log
 
 
 def pump(directory: LogDirectory, now_ms: int = NOW_MS) -> None:

@@ -176,7 +176,8 @@ def test_strays_keep_their_bytes() -> None:
 
 
 def test_a_log_without_its_topics_id_is_set_aside() -> None:
-    _, directory, disk = new_log()
+    log, directory, disk = new_log()
+    append(log, b"a")
     directory.close(clean=True)
     for content in (b"", b"version: 0\ntopic_id: nonsense!", b"\xff\xfe"):
         copy = disk.copy()
@@ -188,6 +189,7 @@ def test_a_log_without_its_topics_id_is_set_aside() -> None:
 def test_long_names_fit() -> None:
     directory = open_directory(make_environment())
     log = directory.create("x" * 249, 0, TOPIC_ID, LogConfig())
+    append(log, b"a")
     directory.delete(log)
     names = directory._disk.list_directory(PATH)
     assert max(map(len, names)) == 255
@@ -222,7 +224,7 @@ def test_checkpoints_come_back() -> None:
     pump(directory)
     assert disk.read_bytes(f"{PATH}/replication-offset-checkpoint") == b"0\n1\ntopic 0 3\n"
     assert disk.read_bytes(f"{PATH}/log-start-offset-checkpoint") == b"0\n1\ntopic 0 2\n"
-    assert disk.read_bytes(f"{PATH}/recovery-point-offset-checkpoint") == b"0\n1\ntopic 0 0\n"
+    assert disk.read_bytes(f"{PATH}/recovery-point-offset-checkpoint") == b"0\n0\n"
     disk.kill()
     log, directory = reopen(environment)
     assert (log.log_start_offset, log.high_watermark, log.log_end_offset) == (2, 3, 5)
@@ -272,7 +274,8 @@ def test_the_metadata_log_stands_apart() -> None:
 
 
 def test_strangers_beside_the_logs_are_left_alone() -> None:
-    _, directory, disk = new_log()
+    log, directory, disk = new_log()
+    append(log, b"a")
     directory.close(clean=True)
     disk.kill()
     for name in ("notes.txt", "cleaner-offset-checkpoint"):

@@ -9,7 +9,19 @@ from kbroker.log.partition_log import PartitionLog
 from kbroker.protocol.errors import KAFKA_STORAGE_ERROR, KafkaError
 from tests.fakes.disk import MemoryDisk
 from tests.fakes.world import make_environment
-from tests.log.support import NOW_MS, PATH, TOPIC_ID, append, new_log, open_directory, pump, read_all, reopen
+from tests.handlers.support import DeferringDisk
+from tests.log.support import (
+    LOG_PATH,
+    NOW_MS,
+    PATH,
+    TOPIC_ID,
+    append,
+    new_log,
+    open_directory,
+    pump,
+    read_all,
+    reopen,
+)
 
 
 def fail(
@@ -173,8 +185,13 @@ def test_a_full_disk_during_a_roll() -> None:
             except KafkaError as error:
                 if error.code != KAFKA_STORAGE_ERROR:
                     raise
+            pump(directory)
         append(log, b"z" * 50)
+        disk.on_write = None
+        directory.request_deferred_flushes()
+        pump(directory)
         assert directory.offline_because is None
+        assert log.flushed_offset >= log.active_segment_base_offset
         batches = len(read_all(log))
         assert batches == log.log_end_offset
         disk.kill()
@@ -192,7 +209,7 @@ def test_a_full_disk_at_a_checkpoint_is_only_said() -> None:
     assert directory.offline_because is None
     directory.checkpoint_recovery_points()
     pump(directory)
-    assert disk.read_bytes(f"{PATH}/recovery-point-offset-checkpoint") == b"0\n1\ntopic 0 0\n"
+    assert disk.read_bytes(f"{PATH}/recovery-point-offset-checkpoint") == b"0\n0\n"
 
 
 def test_a_full_disk_at_the_clean_stop_leaves_no_marker() -> None:
@@ -243,11 +260,83 @@ def test_an_idle_directory_closes_without_a_write_per_log() -> None:
 
 
 def test_writeback_begins_early() -> None:
-    log, directory, disk = new_log()
+    log, _, disk = new_log()
     for _ in range(33):
         append(log, bytes(1 << 19))
-    pump(directory)
     assert len(disk.writebacks) == 1
     (written,) = disk.writebacks
     assert written[1] == 0
     assert written[2] >= 16 << 20
+
+
+def test_one_thread_writes_back_at_a_time() -> None:
+    disk = DeferringDisk()
+    log, _, _ = new_log(None, make_environment(disk))
+    for _ in range(3 * 33):
+        append(log, bytes(1 << 19))
+    assert len(disk.offloaded) == 1
+    disk.run_offloaded()
+    assert len(disk.writebacks) == 1
+    disk.run_offloaded()
+    length = disk.writebacks[0][2]
+    assert [position for _, position, _ in disk.writebacks] == [0, length, 2 * length]
+    assert not disk.offloaded
+
+
+def test_a_refused_flush_is_tried_again() -> None:
+    log, directory, disk = new_log()
+    append(log, b"a")
+    log.request_flush()
+    fail(disk, "sync", errno.EMFILE)
+    pump(directory)
+    assert log.flushed_offset == 0
+    assert directory.offline_because is None
+    pump(directory)
+    assert log.flushed_offset == 0
+    directory.request_deferred_flushes()
+    pump(directory)
+    assert log.flushed_offset == 1
+    assert directory.take_flush_requests() == []
+
+
+def test_a_roll_leaves_the_large_files_to_the_flush() -> None:
+    log, directory, disk = new_log(LogConfig(segment_bytes=300, index_interval_bytes=0))
+    for number in range(3):
+        append(
+            log, b"x" * 50, timestamp=NOW_MS + number, producer_id=7, producer_epoch=0, base_sequence=number
+        )
+    index, time_index, snapshot = (
+        f"{LOG_PATH}/{0:020d}.index",
+        f"{LOG_PATH}/{0:020d}.timeindex",
+        f"{LOG_PATH}/{2:020d}.snapshot",
+    )
+    assert log.segment_count == 2
+    assert not {index, time_index, snapshot} & set(disk.files())
+    pump(directory)
+    assert (disk.size(index), disk.size(time_index), disk.size(snapshot)) == (8, 12, 56)
+    # Written once.
+    writes = disk.writes
+    log.request_flush()
+    pump(directory)
+    assert disk.writes == writes
+
+
+def test_a_truncation_overtakes_what_a_roll_had_written() -> None:
+    log, directory, disk = new_log(LogConfig(segment_bytes=300, index_interval_bytes=0))
+    for index in range(3):
+        append(log, b"x" * 50, timestamp=NOW_MS + index, producer_id=7, producer_epoch=0, base_sequence=index)
+    (requested,) = directory.take_flush_requests()
+    flush = requested.begin_flush(NOW_MS)
+    assert flush is not None
+    log.truncate_to(1, NOW_MS)
+    flush.work()
+    flush.done(None)
+    assert not disk.exists(f"{LOG_PATH}/{2:020d}.snapshot")
+    assert log.flushed_offset == 1
+    append(log, b"y", producer_id=7, producer_epoch=0, base_sequence=1)
+    log.roll(NOW_MS)
+    pump(directory)
+    disk.kill()
+    log, _ = reopen(make_environment(disk))
+    assert len(read_all(log)) == 2
+    assert [state.last_sequence for state in log.producers.active()] == [1]

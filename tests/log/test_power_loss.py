@@ -18,7 +18,7 @@ from kbroker.records.batch import HEADER_SIZE, batch_crc_ok, read_batch_header
 from kbroker.records.record import walk_records
 from tests.fakes.disk import MemoryDisk, PowerFailureError
 from tests.fakes.world import make_environment
-from tests.log.support import NOW_MS, PATH, TOPIC_ID, append, pump, read_all
+from tests.log.support import NOW_MS, PATH, TOPIC_ID, append, opened_or_new, pump, read_all
 
 CONFIG = LogConfig(segment_bytes=600, index_interval_bytes=150, flush_messages=1, file_delete_delay_ms=0)
 OPERATIONS = 120
@@ -93,7 +93,7 @@ class Script:
         self.disk.kill()
         self.directory = LogDirectory.open(self.environment, PATH, node_id=1)
         self.directory.load(lambda topic: CONFIG)
-        self.log = self.directory.logs["topic", 0]
+        self.log = opened_or_new(self.directory, CONFIG)
         self.log.high_watermark = self.log.high_watermark_limit
 
     def check_after_crash(self) -> None:

@@ -16,7 +16,7 @@ from kbroker.protocol.errors import (
 from kbroker.records.batch import TRANSACTIONAL_FLAG
 from kbroker.records.control import build_end_txn_marker
 from tests.fakes.world import ManualClock, make_environment
-from tests.log.support import LOG_PATH, NOW_MS, append, new_log, read_all, reopen
+from tests.log.support import LOG_PATH, NOW_MS, append, new_log, pump, read_all, reopen
 
 PID = 42
 DAY_MS = 86_400_000
@@ -272,6 +272,7 @@ def test_snapshots_go_with_their_segments() -> None:
     def snapshots() -> list[int]:
         return [int(path[-29:-9]) for path in disk.files() if path.endswith(".snapshot")]
 
+    pump(directory)
     assert snapshots() == [2, 4]
     log.set_log_start_offset(4, NOW_MS)
     log.delete_old_segments(NOW_MS)

@@ -9,7 +9,7 @@ from kbroker.log.config import LogConfig
 from kbroker.log.directory import LogDirectoryError
 from tests.fakes.disk import MemoryDisk
 from tests.fakes.world import make_environment
-from tests.log.support import LOG_PATH, append, batch_of, headers, new_log, read_all, reopen
+from tests.log.support import LOG_PATH, NOW_MS, append, batch_of, headers, new_log, pump, read_all, reopen
 
 CONFIG = LogConfig(segment_bytes=200)
 SUFFIXES = (".log", ".index", ".timeindex")
@@ -94,7 +94,7 @@ def test_a_log_that_never_got_a_record_has_no_files() -> None:
     environment = make_environment()
     log, directory, disk = new_log(None, environment)
     directory.close(clean=True)
-    assert disk.list_directory(LOG_PATH) == ["partition.metadata"]
+    assert not disk.exists(LOG_PATH)
     log, _ = reopen(environment)
     assert append(log, b"a").first_offset == 0
 
@@ -143,3 +143,44 @@ def test_idle_logs_hold_no_files_open() -> None:
     environment, _ = three_segments()
     log, _ = reopen(environment, CONFIG)
     assert all(segment._file is None for segment in log.segments)
+
+
+def test_after_a_kill_a_log_is_read_once() -> None:
+    environment = make_environment()
+    log, _, disk = new_log(None, environment)
+    for epoch in range(4):
+        append(log, b"a", b"b", epoch=epoch)
+    disk.kill()
+    reads: list[str] = []
+    disk.on_read = reads.append
+    log, _ = reopen(environment)
+    # All of it, and what lies behind the last index entry.
+    assert sum(path.endswith(".log") for path in reads) == 2
+    assert log.leader_epochs.entries == [(0, 0), (1, 2), (2, 4), (3, 6)]
+
+
+def test_after_a_kill_the_first_epoch_may_begin_within_a_batch() -> None:
+    environment = make_environment()
+    log, directory, disk = new_log(None, environment)
+    append(log, b"a", b"b", b"c", epoch=4)
+    append(log, b"d", epoch=5)
+    log.set_log_start_offset(1, NOW_MS)
+    directory.checkpoint_log_starts()
+    pump(directory)
+    disk.kill()
+    log, _ = reopen(environment)
+    assert log.leader_epochs.entries == [(4, 1), (5, 3)]
+
+
+def test_after_a_kill_producers_before_the_recovery_point_are_known() -> None:
+    environment = make_environment()
+    log, directory, disk = new_log(None, environment)
+    append(log, b"a", producer_id=7, producer_epoch=0, base_sequence=0)
+    log.flush(NOW_MS)
+    directory.checkpoint_recovery_points()
+    pump(directory)
+    append(log, b"nobody's")
+    disk.kill()
+    log, _ = reopen(environment)
+    assert log.log_end_offset == 2
+    assert [state.producer_id for state in log.producers.active()] == [7]

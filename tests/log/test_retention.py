@@ -93,6 +93,7 @@ def test_the_active_segment_outlives_a_start_at_its_end() -> None:
 
 def test_files_go_after_the_delay() -> None:
     log, directory, disk = filled(LogConfig(retention_ms=DAY_MS, file_delete_delay_ms=60_000))
+    pump(directory)
     log.delete_old_segments(NOW_MS + DAY_MS + 1)
     renamed = [path for path in disk.files() if path.endswith(".deleted")]
     assert f"{LOG_PATH}/{0:020d}.log.deleted" in renamed

@@ -198,6 +198,14 @@ def test_the_delta_from_nothing_names_everything() -> None:
     assert not delta.is_empty
 
 
+def test_partitions_share_what_they_have_in_common() -> None:
+    records = [PartitionRecord(n, A, [1, 2], [1, 2], leader=1, directories=[A, B]) for n in range(2)]
+    image, _ = replay(EMPTY, TopicRecord("a", A), *records)
+    first, second = image.topics["a"].partitions.values()
+    assert first.replicas is second.replicas is first.isr
+    assert first.directories is second.directories
+
+
 def test_partitions_stand_in_order() -> None:
     image, _ = replay(
         EMPTY, TopicRecord("a", A), *(PartitionRecord(index, A, [1], [1]) for index in (2, 0, 11, 1))

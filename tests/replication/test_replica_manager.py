@@ -40,6 +40,10 @@ def log_directories(disk: DeferringDisk) -> list[str]:
 
 
 def test_assigned_partitions_are_opened(world: World) -> None:
+    # Their directories come with the first record.
+    assert log_directories(world.disk) == []
+    append(world)
+    append(world, index=1)
     assert log_directories(world.disk) == ["t-0", "t-1"]
     assert [partition.key for partition in world.replicas.partitions()] == [("t", 0), ("t", 1)]
     assert world.replicas.topics_by_id[topic_id("t")] is world.replicas.topics["t"]
@@ -170,7 +174,10 @@ def test_start_opens_what_the_image_assigns(world: World) -> None:
 def test_start_sets_aside_what_nobody_knows(world: World) -> None:
     other = World()
     other.create_topic("t", incarnation=1)
+    append(world)
+    append(world, index=1)
     again = restarted(world, other)
-    assert again.replicas.partition("t", 0).log.log_end_offset == 0
+    append(again)
+    assert again.replicas.partition("t", 0).log.log_end_offset == 1
     assert [name for name in log_directories(world.disk) if "." not in name] == ["t-0"]
     assert sum(name.endswith("-stray") for name in log_directories(world.disk)) == 2
