@@ -47,6 +47,8 @@ MODE_DEFAULTS: dict[str, dict[str, str]] = {
         "log.dirs": "./kbroker-data",
         # A thousand clients of a test suite may come at once.
         "socket.listen.backlog.size": "1024",
+        # Left to the system it grows with the batches: large ones come in few reads.
+        "socket.receive.buffer.bytes": "-1",
     },
     "kafka": _BOTH_MODES,
 }
