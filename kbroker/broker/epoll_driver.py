@@ -6,8 +6,9 @@ millisecond. So a request costs no task switch and no wait of trio's, which
 would cost as much as all the rest of a small request. Linux only.
 
     reads      one receive per event; what is left announces itself again
-    writes     at once by whoever completes an answer; EPOLLOUT only while
-               the client's socket is full
+    writes     small answers to small requests together, when some sockets have
+               been served: a client that has several connections is woken once;
+               all else at once; EPOLLOUT only while the client's socket is full
     interest   EPOLLIN while the connection may be read from, EPOLLOUT while
                output waits; changed only when that changes
     yielded    a connection that gave up the loop asks for EPOLLOUT too, and
@@ -28,7 +29,7 @@ from kbroker.broker.connection import LOST
 from kbroker.broker.sending import LAST_WORDS_MS, send_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kbroker.broker.connection import Connection
     from kbroker.broker.network import NetworkState
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 # listeners and the admin port get the loop.
 _MAX_EVENTS = 256
 _ROUNDS_MS = 2
+# Small requests that are answered together, and how large they may be.
+_MAX_TOGETHER = 16
+_SMALL_BYTES = 2048
 # How long a poll may wait itself: a client that has just been answered asks again within that.
 _LINGER_S = 0.001
 
@@ -59,6 +63,8 @@ class EpollReactor:
         self._may_linger = may_linger
         self.epoll = select.epoll()
         self.drivers: dict[int, EpollDriver] = {}
+        # Whose answers are to be sent together.
+        self.unsent: list[EpollDriver] = []
 
     def add(self, sock: socket.socket, connection: Connection) -> EpollDriver:
         """Serve a connection from now on."""
@@ -74,7 +80,7 @@ class EpollReactor:
             self.epoll.close()
 
     async def _serve(self) -> None:
-        poll, drivers = self.epoll.poll, self.drivers
+        poll, serve = self.epoll.poll, self.serve
         clock, may_linger = self.network.clock, self._may_linger
         set_number = self.epoll.fileno()
         waited_ms = clock.monotonic_ms()
@@ -84,13 +90,28 @@ class EpollReactor:
                 await trio.lowlevel.wait_readable(set_number)
                 waited_ms = clock.monotonic_ms()
                 continue
-            for number, event in events:
-                driver = drivers.get(number)
-                if driver is not None:
-                    driver.serve(event)
+            serve(events)
             if clock.monotonic_ms() - waited_ms >= _ROUNDS_MS:
                 await trio.lowlevel.checkpoint()
                 waited_ms = clock.monotonic_ms()
+
+
+    def serve(self, events: Iterable[tuple[int, int]]) -> None:
+        """Sockets by number have something, as epoll tells it."""
+        drivers, unsent = self.drivers, self.unsent
+        for number, event in events:
+            driver = drivers.get(number)
+            if driver is not None:
+                driver.serve(event)
+                if len(unsent) == _MAX_TOGETHER:
+                    self._end_turn()
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        for driver in self.unsent:
+            driver.flush()
+        self.unsent.clear()
+        self.finish_turn()
 
 
 class EpollDriver:
@@ -153,10 +174,26 @@ class EpollDriver:
         if connection.expects_rest:
             with contextlib.suppress(BlockingIOError):
                 connection.received(self._socket.recv_into(connection.receive_buffer()))
+        if count <= _SMALL_BYTES and len(connection.output) <= 1 and not connection.paused:
+            if connection.output:
+                self._reactor.unsent.append(self)
+            elif connection.close_reason is not None:
+                self._settle()
+            return
         if connection.output:
             send_output(self._socket, connection)
         self._reactor.finish_turn()
         if connection.paused or connection.output or connection.close_reason is not None:
+            self._settle()
+
+    def flush(self) -> None:
+        """Send what the last read has brought, and could be sent at once."""
+        try:
+            sent = send_output(self._socket, self._connection)
+        except OSError:
+            self.close()
+            return
+        if not sent or self._connection.close_reason is not None:
             self._settle()
 
     def _go_on(self) -> None:

@@ -123,9 +123,9 @@ class Client:
         self.socket = Socket()
         self._number = self.socket.fileno()
         self._interests = interests
+        self._reactor = reactor
         connection = world.connect()
-        self._driver = EpollDriver(self.socket, connection, reactor)  # type: ignore[arg-type]
-        world.network.connections[connection] = self._driver
+        world.network.connections[connection] = EpollDriver(self.socket, connection, reactor)  # type: ignore[arg-type]
         self._sent: list[tuple[int, int]] | None = None
 
     def say(self, data: bytes) -> None:
@@ -137,9 +137,9 @@ class Client:
         while True:
             interest = self._interests[self._number]
             if interest & EPOLLOUT:
-                self._driver.serve(EPOLLOUT)
+                self._reactor.serve([(self._number, EPOLLOUT)])
             elif interest & EPOLLIN and sock.unread:
-                self._driver.serve(EPOLLIN)
+                self._reactor.serve([(self._number, EPOLLIN)])
             else:
                 break
         assert not sock.unread
