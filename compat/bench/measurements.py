@@ -121,7 +121,7 @@ def _tell(load: Load, kind: str, result: Result) -> None:
     print(f"{kind:8} {load.what}: {figures}; {cores}", file=sys.stderr, flush=True)
 
 
-# Two independent nodes, as long as no command starts them together.
+# `kbroker --brokers 2`: nodes that know nothing of each other.
 _PROCESSES: Final = {"kbroker": 2}
 _SMALL: Final = rows.SMALL_PRODUCE["16"]
 

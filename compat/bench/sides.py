@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from compat.bench.client import Client, read_answer
 from compat.bench.kinds import broker_of
+from compat.bench.several import Supervised
 from compat.bench.turns import directory, ended, resident_mb
 from compat.brokers import BrokerProcess
 from compat.wire import receive
@@ -88,14 +89,15 @@ def running(
     with directory(folder), ExitStack() as stack:
         sides = []
         for kind in kinds:
-            brokers = []
-            for number in range((processes or {}).get(kind, 1)):
-                # The one place that says what several processes of a kind are.
-                properties = {**PROPERTIES, "node.id": str(number + 1)}
-                broker = broker_of(kind, folder / f"{kind}-{number}", properties)
+            count = (processes or {}).get(kind, 1)
+            if count == 1:
+                broker = broker_of(kind, folder / kind, PROPERTIES)
                 stack.enter_context(ended(broker)).start()
-                brokers.append(broker)
-            sides.append(Side(kind, brokers))
+                sides.append(Side(kind, [broker]))
+            else:
+                supervised = Supervised(folder / kind, count, PROPERTIES)
+                stack.enter_context(ended(supervised)).start()
+                sides.append(Side(kind, supervised.nodes()))
         yield sides
 
 
@@ -146,7 +148,7 @@ def _delete(broker: BrokerProcess, topic: str) -> None:
 
 def _await_files_gone(broker: BrokerProcess, topic: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while any(broker.data_directory.glob(f"{topic}-*")):
+    while any(broker.data_directory.glob(f"{topic}-[0-9]*")):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{broker.kind} keeps files of {topic}")
         time.sleep(0.05)
