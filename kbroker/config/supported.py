@@ -29,7 +29,9 @@ SUPPORTED = frozenset(
         "max.request.partition.size.limit",
         "queued.max.request.bytes",
         "socket.listen.backlog.size",
+        "socket.receive.buffer.bytes",
         "socket.request.max.bytes",
+        "socket.send.buffer.bytes",
         # topics
         "auto.create.topics.enable",
         "default.replication.factor",
