@@ -12,11 +12,12 @@ from compat.brokers import HOST, BrokerProcess, Kbroker, free_port
 from compat.kafka.server import Kafka
 
 # Fewer partitions of committed offsets start sooner; records have old timestamps, and stay; the backlog
-# is the one default that is a laptop's in kbroker.
+# and the receive buffer are kbroker's own defaults for a laptop.
 PROPERTIES: Final[Mapping[str, str]] = {
     "offsets.topic.num.partitions": "4",
     "log.retention.ms": "-1",
     "socket.listen.backlog.size": "50",
+    "socket.receive.buffer.bytes": "102400",
 }
 # Features of Apache Kafka 4.3.1 that kbroker formats a directory without.
 WITHOUT: Final = ("eligible.leader.replicas", "group", "share", "streams", "transaction")
