@@ -111,7 +111,10 @@ class EpollReactor:
         for driver in self.unsent:
             driver.flush()
         self.unsent.clear()
-        self.finish_turn()
+        try:
+            self.finish_turn()
+        except Exception as error:
+            self.network.report_defect(error)
 
 
 class EpollDriver:
@@ -173,7 +176,9 @@ class EpollDriver:
         connection.received(count)
         if connection.expects_rest:
             with contextlib.suppress(BlockingIOError):
-                connection.received(self._socket.recv_into(connection.receive_buffer()))
+                rest = self._socket.recv_into(connection.receive_buffer())
+                connection.received(rest)
+                count += rest
         if count <= _SMALL_BYTES and len(connection.output) <= 1 and not connection.paused:
             if connection.output:
                 self._reactor.unsent.append(self)
@@ -189,12 +194,13 @@ class EpollDriver:
     def flush(self) -> None:
         """Send what the last read has brought, and could be sent at once."""
         try:
-            sent = send_output(self._socket, self._connection)
+            if not send_output(self._socket, self._connection) or self._connection.close_reason is not None:
+                self._settle()
         except OSError:
             self.close()
-            return
-        if not sent or self._connection.close_reason is not None:
-            self._settle()
+        except Exception as error:
+            self._network.report_defect(error)
+            self.close()
 
     def _go_on(self) -> None:
         """There is room, or the others have had the loop: send, and handle more of what was held back."""

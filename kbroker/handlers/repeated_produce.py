@@ -51,6 +51,8 @@ _TRANSACTIONAL = 0x10
 # API key and version stand before the correlation id, the rest of the header behind it.
 _BEHIND_CORRELATION = 8
 _MAX_KEPT = 4096
+# A client id can be 32 KiB long, and another one each time.
+_MAX_KEY_BYTES = 1024
 
 
 class _Repeated:
@@ -81,7 +83,7 @@ class _Repeated:
 class RepeatedProduces:
     """Shared by all connections of a broker; forgets everything when the metadata changes."""
 
-    __slots__ = ("_image", "_known", "_services")
+    __slots__ = ("_image", "_known")
 
     def __init__(self) -> None:
         self._image: MetadataImage | None = None
@@ -102,6 +104,8 @@ class RepeatedProduces:
         else:
             counted, tail = _SIZE.pack(length), b""
         at = len(frame) - len(tail) - length - len(counted)
+        if at > _MAX_KEY_BYTES:
+            return 0
         if frame[at : at + len(counted)] != counted or frame[len(frame) - len(tail) :] != tail:
             return 0
         key = _key(frame, at, context.connection.principal)
@@ -146,7 +150,6 @@ class RepeatedProduces:
         else:
             offsets = _OLD_OFFSETS.pack(info.first_offset, info.log_append_time_ms)
         return b"".join((known.size, frame[4:8], known.before, offsets, known.after))
-
 
     def refuse(self, request: ProduceRequest, context: RequestContext, error: KafkaError) -> ProduceResponse:
         """The answer to a request whose records `append` could not append."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from typing import Any
 
 import pytest
@@ -165,6 +166,19 @@ def test_several_partitions_and_acks_0_are_not_remembered() -> None:
         assert ask(world, connection, request(world, 9, batch(b"a"), acks=0)) == []
     assert knowing(world) == 0
     assert world.services.replicas.partition(TOPIC, 0).log.log_end_offset == 4
+
+
+def test_long_client_ids_are_not_remembered() -> None:
+    world = WireWorld()
+    connection = world.connect()
+    data = request(world, 9, batch(b"a"))
+    (length,) = struct.unpack_from(">h", data, 12)
+    client_id = b"c" * 2000
+    longer = data[4:12] + struct.pack(">h", len(client_id)) + client_id + data[14 + length :]
+    for _ in range(2):
+        (answer,) = ask(world, connection, struct.pack(">i", len(longer)) + longer)
+        assert error_of(answer, 9) == 0
+    assert knowing(world) == 0
 
 
 def test_internal_topics_stay_closed() -> None:
