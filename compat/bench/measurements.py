@@ -21,7 +21,7 @@ from compat.bench.lifecycle import LIFECYCLE
 from compat.bench.loads import Load
 from compat.bench.partitions import PARTITIONS
 from compat.bench.report import Row
-from compat.bench.sides import Side, running
+from compat.bench.sides import Side, alone, running
 from compat.bench.turns import GB, turns
 
 Measurement = Callable[[Sequence[str], int, Path], list[Row]]
@@ -60,7 +60,7 @@ def measured(
     with running(kinds, folder / "load", processes) as sides:
         for side in sides:
             for load in warmed_by:
-                with load.opened(side, "warm-up") as run:
+                with alone(side, sides), load.opened(side, "warm-up") as run:
                     run(FIRST_WARM_UP_S)
         for number, load in enumerate(loads.values()):
             warm_up_s = 0.0 if number else FIRST_WARM_UP_S
@@ -85,10 +85,11 @@ def _rows(load: Load, sides: Sequence[Side], rounds: int, topic: str, warm_up_s:
                 runs[side.kind] = lasting.enter_context(load.opened(side, topic))
 
         def once(kind: str, name: str, seconds: float) -> Result:
-            if load.lasting:
-                return runs[kind](seconds)
-            with load.opened(by_kind[kind], name) as run:
-                return run(seconds)
+            with alone(by_kind[kind], sides):
+                if load.lasting:
+                    return runs[kind](seconds)
+                with load.opened(by_kind[kind], name) as run:
+                    return run(seconds)
 
         for kind in by_kind:
             warm_up(partial(once, kind, f"{topic}-warm"), warm_up_s)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from compat.bench.report import Row
-from compat.bench.sides import Side, running
+from compat.bench.sides import Side, alone, running
 from compat.bench.turns import turns
 
 
@@ -19,8 +19,11 @@ def in_rounds(
     with running(kinds, folder) as sides:
         by_kind = {side.kind: side for side in sides}
         for side in sides:
-            one_round(side)
+            with alone(side, sides):
+                one_round(side)
         for kind in turns(kinds, rounds):
-            for row, figure in zip(rows, one_round(by_kind[kind]), strict=True):
+            with alone(by_kind[kind], sides):
+                figures = one_round(by_kind[kind])
+            for row, figure in zip(rows, figures, strict=True):
                 row.add(kind, figure)
     return rows

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -25,8 +27,13 @@ from kbroker.protocol.generated.list_offsets_request import (
     ListOffsetsTopic,
 )
 
-# One run's data must be gone before the next begins.
-PROPERTIES: Final = {"log.segment.delete.delay.ms": "100", "log.initial.task.delay.ms": "100"}
+PROPERTIES: Final = {
+    # One run's data must be gone before the next begins.
+    "log.segment.delete.delay.ms": "100",
+    "log.initial.task.delay.ms": "100",
+    # Who stands still while another is measured is not gone.
+    "broker.session.timeout.ms": "600000",
+}
 PATIENCE_S: Final = 60.0
 # After that, for what deleting has left to do.
 SETTLE_S: Final = 0.3
@@ -51,6 +58,10 @@ class Side:
 
     def resident_mb(self) -> float:
         return sum(map(resident_mb, self.pids))
+
+    def signal(self, number: signal.Signals) -> None:
+        for pid in self.pids:
+            os.kill(pid, number)
 
     def places(self, partitions: int) -> list[tuple[BrokerProcess, int]]:
         """Where each partition of a topic is."""
@@ -99,6 +110,19 @@ def running(
                 stack.enter_context(ended(supervised)).start()
                 sides.append(Side(kind, supervised.nodes()))
         yield sides
+
+
+@contextmanager
+def alone(side: Side, sides: Iterable[Side]) -> Iterator[None]:
+    """The others stand still: a compiler that works on after its turn takes from that of others."""
+    others = [other for other in sides if other is not side]
+    try:
+        for other in others:
+            other.signal(signal.SIGSTOP)
+        yield
+    finally:
+        for other in others:
+            other.signal(signal.SIGCONT)
 
 
 def asked(broker: BrokerProcess, request: bytes) -> tuple[bytes, Any]:
