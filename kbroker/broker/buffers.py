@@ -16,6 +16,7 @@ import mmap
 from typing import Final
 
 SHARED_BYTES: Final = 256 << 10
+LENGTH_BYTES: Final = 4
 # A frame around a batch of Kafka's default size limit.
 _LARGE_BYTES: Final = (1 << 20) + (64 << 10)
 # Above this a frame's memory comes from mmap, so that a declared but unsent frame costs no pages.
@@ -34,7 +35,7 @@ class Buffers:
 
     def __init__(self) -> None:
         self.shared = memoryview(bytearray(SHARED_BYTES))
-        self.length = memoryview(bytearray(4))
+        self.length = memoryview(bytearray(LENGTH_BYTES))
         self._spare_shared: list[memoryview] = []
         self._spare_large: list[memoryview] = []
         self._lent = 0

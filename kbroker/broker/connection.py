@@ -184,7 +184,8 @@ class Connection:
                 self.yielded = True
                 self._pause(buffer, position, end)
                 return
-        self._let_go()
+        if self._held is not None:
+            self._let_go()
 
     def _refuse_size(self, size: int, prefix: memoryview) -> None:
         limit = self._network.max_frame_bytes if self._trusted else self._network.max_first_frame_bytes

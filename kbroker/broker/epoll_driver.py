@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from kbroker.broker.buffers import LENGTH_BYTES
 from kbroker.broker.connection import LOST
 from kbroker.broker.sending import LAST_WORDS_MS, send_output
 
@@ -99,6 +100,7 @@ class EpollReactor:
     def serve(self, events: Iterable[tuple[int, int]]) -> None:
         """Sockets by number have something, as epoll tells it."""
         drivers, unsent = self.drivers, self.unsent
+        self.network.begin_turn()
         for number, event in events:
             driver = drivers.get(number)
             if driver is not None:
@@ -115,6 +117,7 @@ class EpollReactor:
             self.finish_turn()
         except Exception as error:
             self.network.report_defect(error)
+        self.network.begin_turn()
 
 
 class EpollDriver:
@@ -172,9 +175,8 @@ class EpollDriver:
             self._half_closed = True
             self._settle()
             return
-        self._network.begin_turn()
         connection.received(count)
-        if connection.expects_rest:
+        if count == LENGTH_BYTES and connection.expects_rest:
             with contextlib.suppress(BlockingIOError):
                 rest = self._socket.recv_into(connection.receive_buffer())
                 connection.received(rest)
@@ -188,6 +190,7 @@ class EpollDriver:
         if connection.output:
             send_output(self._socket, connection)
         self._reactor.finish_turn()
+        self._network.begin_turn()
         if connection.paused or connection.output or connection.close_reason is not None:
             self._settle()
 
@@ -205,12 +208,12 @@ class EpollDriver:
     def _go_on(self) -> None:
         """There is room, or the others have had the loop: send, and handle more of what was held back."""
         connection = self._connection
-        self._network.begin_turn()
         if connection.output:
             connection.last_active_ms = self._network.now_ms
         connection.yielded = False
         self._on_ready(connection)
         self._reactor.finish_turn()
+        self._network.begin_turn()
 
     def end(self, reason: str) -> None:
         """Close the connection now."""

@@ -306,7 +306,7 @@ class MetadataLog:
             elif isinstance(effect, AppendLeaderChange):
                 self._append_leader_change(effect)
             elif isinstance(effect, AdvanceHighWatermark):
-                self._log.high_watermark = effect.offset
+                self._log.commit(effect.offset)
 
     def _append_leader_change(self, effect: AppendLeaderChange) -> None:
         now_ms = self._clock.wall_ms()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kbroker.replication.partition import Partition
     from kbroker.replication.replica_manager import HostedTopic
 
+_CLIENT = AppendOrigin.CLIENT
 _FIRST_FLEXIBLE = 9
 _FIRST_WITH_LOG_START = 5
 _SIZE = Struct(">i")
@@ -108,7 +109,7 @@ class RepeatedProduces:
             return 0
         if frame[at : at + len(counted)] != counted or frame[len(frame) - len(tail) :] != tail:
             return 0
-        key = _key(frame, at, context.connection.principal)
+        key = b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), context.connection.principal
         image = context.services.metadata.image
         if image is not self._image or len(self._known) >= _MAX_KEPT:
             self._image = image
@@ -120,6 +121,9 @@ class RepeatedProduces:
             partition = None if hosted is None else hosted.partitions.get(data.index)
             if hosted is None or partition is None or hosted.is_internal or not -1 <= request.acks <= 1:
                 return 0
+            # As long as the metadata stays: by it replicas and configs are what they are.
+            if not partition.acknowledges_at_once:
+                return 0
             offsets = _OFFSETS if version >= _FIRST_WITH_LOG_START else _OLD_OFFSETS
             around = _answer_around_offsets(topic.name, topic.topic_id, data.index, version, offsets)
             self._known[key] = _Repeated(hosted, partition, request.acks, version, offsets, *around)
@@ -129,19 +133,18 @@ class RepeatedProduces:
         self, frame: memoryview, at: int, principal: str, services: Services
     ) -> bytes | KafkaError | None:
         """Append the records; the whole answer, or why the log refused them. None: nothing was done."""
-        if services.metadata.image is not self._image or not at:
+        if services.metadata.image is not self._image:
             return None
-        known = self._known.get(_key(frame, at, principal))
+        known = self._known.get((b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), principal))
         if known is None:
             return None
         records = _records(frame, at, known.version)
-        partition = known.partition
-        if records is None or not partition.acknowledges_at_once:
+        if records is None:
             return None
         now_ms = services.environment.clock.wall_ms()
         try:
             info = services.replicas.append(
-                known.hosted, partition, records, known.acks, now_ms, AppendOrigin.CLIENT, known.version
+                known.hosted, known.partition, records, known.acks, now_ms, _CLIENT, known.version
             )
         except KafkaError as error:
             return error.with_traceback(None)
@@ -154,10 +157,6 @@ class RepeatedProduces:
     def refuse(self, request: ProduceRequest, context: RequestContext, error: KafkaError) -> ProduceResponse:
         """The answer to a request whose records `append` could not append."""
         return refuse(request, context, error)
-
-
-def _key(frame: memoryview, at: int, principal: str) -> tuple[bytes, str]:
-    return b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), principal
 
 
 def _records(frame: memoryview, at: int, version: int) -> memoryview | None:

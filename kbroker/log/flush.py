@@ -130,13 +130,13 @@ class Flushing:
     __slots__ = (
         "_current",
         "_disk",
-        "_due_from",
         "_is_new",
         "_last_flush_ms",
         "_log",
         "_names_changed",
         "_snapshots",
         "_written",
+        "due_from",
         "flushed_offset",
     )
 
@@ -148,7 +148,7 @@ class Flushing:
         self._log = log
         self._current: Flush | None = None
         # The high watermark's limit while a flush is due.
-        self._due_from: int | None = None
+        self.due_from: int | None = None
         self._last_flush_ms = now_ms
         # What no flush of this process has made durable: names in the directory, the directory itself.
         self._names_changed = names_unsure
@@ -157,14 +157,6 @@ class Flushing:
         self._snapshots: dict[str, bytes] = {}
         # Files of a clean stop that are not durable yet.
         self._written: list[str] = []
-
-    @property
-    def is_due(self) -> bool:
-        return self._due_from is not None
-
-    @property
-    def high_watermark_limit(self) -> int:
-        return self._log.log_end_offset if self._due_from is None else self._due_from
 
     @property
     def is_complete(self) -> bool:
@@ -177,14 +169,14 @@ class Flushing:
         """Whether flush.messages or flush.ms asks for a flush now."""
         if self._log.offline or self.flushed_offset == self._log.log_end_offset:
             return False
-        return self._due_from is not None or now_ms - self._last_flush_ms >= self._log.config.flush_ms
+        return self.due_from is not None or now_ms - self._last_flush_ms >= self._log.config.flush_ms
 
     def on_append(self, previous_end: int) -> bool:
         """Whether this append made a flush due."""
         unflushed = self._log.log_end_offset - self.flushed_offset
-        if unflushed < self._log.config.flush_messages or self._due_from is not None:
+        if unflushed < self._log.config.flush_messages or self.due_from is not None:
             return False
-        self._due_from = previous_end
+        self.due_from = previous_end
         return True
 
     def on_names_changed(self) -> None:
@@ -198,7 +190,7 @@ class Flushing:
     def on_truncation(self, offset: int) -> None:
         """What a flush under way makes durable behind `offset` is no longer in the log."""
         self._flushed_at_most(offset)
-        self._due_from = None
+        self.due_from = None
         if self._current is not None:
             # The last of them may be active again, its indexes others.
             self._current.sealed = ()
@@ -296,12 +288,12 @@ class Flushing:
         self.flushed_offset = max(self.flushed_offset, flush.end_offset)
         for segment in flush.sealed:
             self._log.segments.on_sealed(segment)
-        if self._due_from is not None:
+        if self.due_from is not None:
             if self._log.log_end_offset - self.flushed_offset >= self._log.config.flush_messages:
-                self._due_from = max(self._due_from, self.flushed_offset)
+                self.due_from = max(self.due_from, self.flushed_offset)
                 self._log.request_flush()
             else:
-                self._due_from = None
+                self.due_from = None
 
     def _forget_overtaken(self, flush: Flush) -> None:
         """Snapshots that were dropped while they were being written."""
@@ -339,4 +331,4 @@ class Flushing:
         self.flushed_offset = self._log.log_end_offset
         self._names_changed = self._is_new = False
         self._written.clear()
-        self._due_from = None
+        self.due_from = None

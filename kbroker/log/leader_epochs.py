@@ -20,11 +20,12 @@ UNDEFINED_OFFSET = -1
 class LeaderEpochs:
     """The (epoch, start offset) entries of one log, and those that are written down."""
 
-    __slots__ = ("_epochs", "_starts", "saved")
+    __slots__ = ("_epochs", "_starts", "latest_epoch", "saved")
 
     def __init__(self, entries: Sequence[Entry] = ()) -> None:
         self._epochs = [epoch for epoch, _ in entries]
         self._starts = [start_offset for _, start_offset in entries]
+        self.latest_epoch = self._epochs[-1] if entries else UNDEFINED_EPOCH
         self.saved: Sequence[Entry] = entries
 
     @property
@@ -41,10 +42,6 @@ class LeaderEpochs:
         return None if entries == self.saved else entries
 
     @property
-    def latest_epoch(self) -> int:
-        return self._epochs[-1] if self._epochs else UNDEFINED_EPOCH
-
-    @property
     def previous_epoch(self) -> int:
         """The one before the latest."""
         return self._epochs[-2] if len(self._epochs) > 1 else UNDEFINED_EPOCH
@@ -58,6 +55,7 @@ class LeaderEpochs:
             self._starts.pop()
         self._epochs.append(epoch)
         self._starts.append(start_offset)
+        self.latest_epoch = epoch
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
         """The largest epoch up to `epoch` and where it ends, as OffsetForLeaderEpoch answers."""
@@ -79,6 +77,7 @@ class LeaderEpochs:
         while self._starts and self._starts[-1] >= end_offset:
             self._epochs.pop()
             self._starts.pop()
+        self.latest_epoch = self._epochs[-1] if self._epochs else UNDEFINED_EPOCH
 
     def truncate_from_start(self, start_offset: int) -> None:
         """Forget the epochs that end before `start_offset`; the one it lies in begins there now."""
@@ -91,3 +90,4 @@ class LeaderEpochs:
     def clear(self) -> None:
         self._epochs.clear()
         self._starts.clear()
+        self.latest_epoch = UNDEFINED_EPOCH

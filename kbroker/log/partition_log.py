@@ -64,7 +64,6 @@ class AppendInfo:
     __slots__ = (
         "duplicate",
         "first_offset",
-        "flush_due",
         "last_offset",
         "log_append_time_ms",
         "log_start_offset",
@@ -77,14 +76,12 @@ class AppendInfo:
         log_append_time_ms: int,
         log_start_offset: int,
         duplicate: bool,
-        flush_due: bool,
     ) -> None:
         self.first_offset = first_offset
         self.last_offset = last_offset
         self.log_append_time_ms = log_append_time_ms
         self.log_start_offset = log_start_offset
         self.duplicate = duplicate
-        self.flush_due = flush_due
 
 
 class PartitionLog(ReadableLog):
@@ -138,7 +135,8 @@ class PartitionLog(ReadableLog):
     @property
     def high_watermark_limit(self) -> int:
         """How far the high watermark may go: not into what a due flush has not made durable."""
-        return self._flushing.high_watermark_limit
+        due_from = self._flushing.due_from
+        return self.log_end_offset if due_from is None else due_from
 
     @property
     def flushed_offset(self) -> int:
@@ -159,7 +157,6 @@ class PartitionLog(ReadableLog):
         records: memoryview,
         leader_epoch: int,
         now_ms: int,
-        *,
         origin: AppendOrigin = AppendOrigin.CLIENT,
         produce_version: int = 13,
     ) -> AppendInfo:
@@ -168,13 +165,13 @@ class PartitionLog(ReadableLog):
             self.check_online()
         if records.readonly:
             records = memoryview(bytearray(records))
+        config = self.config
         is_client = origin is AppendOrigin.CLIENT
         if is_client:
-            records, header = validate_produced(records, self.config.rules, now_ms, produce_version)
+            records, header = validate_produced(records, config.rules, now_ms, produce_version)
         else:
             header = read_batch_header(records)
             assert header.size == len(records)
-        config = self.config
         if len(records) > config.segment_bytes:
             raise KafkaError(
                 RECORD_LIST_TOO_LARGE,
@@ -194,7 +191,6 @@ class PartitionLog(ReadableLog):
                         written.timestamp,
                         self.log_start_offset,
                         True,
-                        self._flushing.is_due,
                     )
             self._check_producer(records, header, is_client)
         self._write(records, header, now_ms)
@@ -204,7 +200,6 @@ class PartitionLog(ReadableLog):
             now_ms if config.rules.log_append_time and is_client else -1,
             self.log_start_offset,
             False,
-            self._flushing.is_due,
         )
 
     def append_as_follower(self, records: memoryview, now_ms: int, leader_epoch: int = 2**31 - 1) -> None:
@@ -425,9 +420,9 @@ class PartitionLog(ReadableLog):
     def set_log_start_offset(self, offset: int, now_ms: int) -> None:
         """Records before `offset` are gone for readers; their segments go with the next retention run."""
         self.check_online()
-        if offset > self._high_watermark:
+        if offset > self.high_watermark:
             raise KafkaError(
-                OFFSET_OUT_OF_RANGE, f"Offset {offset} is beyond the high watermark {self._high_watermark}"
+                OFFSET_OUT_OF_RANGE, f"Offset {offset} is beyond the high watermark {self.high_watermark}"
             )
         if offset > self.log_start_offset:
             self.log_start_offset = offset
@@ -442,7 +437,7 @@ class PartitionLog(ReadableLog):
             self.config,
             now_ms,
             self.log_start_offset,
-            self._high_watermark,
+            self.high_watermark,
             self.log_end_offset,
         )
         if count == 0:
@@ -539,7 +534,7 @@ class PartitionLog(ReadableLog):
             self.log_end_offset, self.log_start_offset, now_ms, self.config.producer_id_expiration_ms
         )
         replay_producers(self.segments, self.producers, self.log_end_offset)
-        self.high_watermark = self._high_watermark
+        self.commit(self.high_watermark)
 
     def remove_expired_producers(self, now_ms: int) -> None:
         self.producers.remove_expired(now_ms, self.config.producer_id_expiration_ms)

@@ -86,7 +86,7 @@ class ProducerState:
 class ProducerStates:
     """All producers of one partition, up to `end_offset` of its log."""
 
-    __slots__ = ("_open", "_producers", "_unreplicated", "end_offset")
+    __slots__ = ("_open", "_producers", "end_offset", "unreplicated")
 
     def __init__(self, end_offset: int = 0) -> None:
         self.end_offset = end_offset
@@ -94,7 +94,7 @@ class ProducerStates:
         # First offset → producer id.
         self._open: dict[int, int] = {}
         # First offset → marker offset.
-        self._unreplicated: dict[int, int] = {}
+        self.unreplicated: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._producers)
@@ -195,7 +195,7 @@ class ProducerStates:
         if first_offset == NO_OFFSET:
             return None
         self._open.pop(first_offset, None)
-        self._unreplicated[first_offset] = header.last_offset
+        self.unreplicated[first_offset] = header.last_offset
         if not aborted:
             return None
         stable = min(self._open, default=header.last_offset + 1)
@@ -209,17 +209,16 @@ class ProducerStates:
 
     def on_high_watermark(self, high_watermark: int) -> None:
         """Markers below the high watermark are replicated: they bound the last stable offset no more."""
-        if self._unreplicated:
-            done = [first for first, marker in self._unreplicated.items() if marker < high_watermark]
-            for first in done:
-                del self._unreplicated[first]
+        done = [first for first, marker in self.unreplicated.items() if marker < high_watermark]
+        for first in done:
+            del self.unreplicated[first]
 
     @property
     def first_unstable_offset(self) -> int | None:
         """Where read_committed must stop; None when nothing is undecided."""
-        if not self._open and not self._unreplicated:
+        if not self._open and not self.unreplicated:
             return None
-        return min((*self._open, *self._unreplicated))
+        return min((*self._open, *self.unreplicated))
 
     def remove_expired(self, now_ms: int, expiration_ms: int) -> None:
         expired = [state for state in self._producers.values() if _expired(state, now_ms, expiration_ms)]

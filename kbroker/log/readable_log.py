@@ -29,9 +29,9 @@ class ReadableLog:
     """Offsets, records and look-ups of one topic partition."""
 
     __slots__ = (
-        "_high_watermark",
         "_recent",
         "config",
+        "high_watermark",
         "leader_epochs",
         "log_end_offset",
         "log_start_offset",
@@ -66,29 +66,27 @@ class ReadableLog:
         self.snapshots = loaded.snapshots
         # Base offset → position of the last batches appended, all in the active segment.
         self._recent: dict[int, int] = {}
-        self._high_watermark = min(max(high_watermark, self.log_start_offset), self.log_end_offset)
-        self.producers.on_high_watermark(self._high_watermark)
+        # Moved by `commit` only.
+        self.high_watermark = 0
+        self.commit(high_watermark)
 
     def __repr__(self) -> str:
         return f"PartitionLog({self.topic}-{self.partition}, {self.log_start_offset}…{self.log_end_offset})"
 
-    @property
-    def high_watermark(self) -> int:
-        return self._high_watermark
-
-    @high_watermark.setter
-    def high_watermark(self, offset: int) -> None:
+    def commit(self, offset: int) -> None:
+        """Set the high watermark to `offset`, or to the next that this log has."""
         if not self.log_start_offset <= offset <= self.log_end_offset:
             offset = min(max(offset, self.log_start_offset), self.log_end_offset)
-        self._high_watermark = offset
-        self.producers.on_high_watermark(offset)
+        self.high_watermark = offset
+        if self.producers.unreplicated:
+            self.producers.on_high_watermark(offset)
 
     @property
     def last_stable_offset(self) -> int:
         """Where read_committed stops."""
         unstable = self.producers.first_unstable_offset
-        if unstable is None or unstable >= self._high_watermark:
-            return self._high_watermark
+        if unstable is None or unstable >= self.high_watermark:
+            return self.high_watermark
         return max(unstable, self.log_start_offset)
 
     @property

@@ -150,7 +150,7 @@ class Segment:
         """Write one batch whose offsets are set. OSError leaves the segment as it was, in memory."""
         if self._index is None:
             self.load_indexes()
-        self.file.append(batch)
+        (self._file or self.file).append(batch)
         self.note(self.size, header, len(batch))
 
     def note(self, position: int, header: BatchHeader, size: int) -> None:

@@ -16,6 +16,8 @@ from kbroker.records.record import Record, write_record
 HEADER_SIZE = 61
 # What precedes the bytes counted by batch_length.
 LENGTH_OVERHEAD = 12
+# What the checksum covers goes from here to the end.
+CRC_FROM = 21
 MAGIC = 2
 
 NO_TIMESTAMP = -1
@@ -33,7 +35,6 @@ CREATE_TIME = 0
 LOG_APPEND_TIME = 1
 
 _MAX_INT32 = 2**31 - 1
-_CRC_FROM = 21
 _HEADER = Struct(">qiibIhiqqqhii")
 _LENGTH = Struct(">i")
 _OFFSET = Struct(">q")
@@ -145,7 +146,7 @@ def read_batch_header(view: Buffer, position: int = 0) -> BatchHeader:
 def batch_crc_ok(view: memoryview) -> bool:
     """Whether `view`, exactly one batch, has the checksum it claims."""
     claimed: int = _CRC.unpack_from(view, 17)[0]
-    return bool(crc32c(view[_CRC_FROM:]) == claimed)
+    return bool(crc32c(view[CRC_FROM:]) == claimed)
 
 
 def iterate_batches(view: memoryview) -> Iterator[memoryview]:
@@ -170,7 +171,7 @@ def set_timestamp_type(view: memoryview, attributes: int, max_timestamp: int) ->
     """Patch attributes and max timestamp in place and recompute the CRC."""
     _ATTRIBUTES.pack_into(view, _ATTRIBUTES_AT, attributes)
     _OFFSET.pack_into(view, _MAX_TIMESTAMP_AT, max_timestamp)
-    _CRC.pack_into(view, 17, crc32c(view[_CRC_FROM:]))
+    _CRC.pack_into(view, 17, crc32c(view[CRC_FROM:]))
 
 
 def frame_batch(header: BatchHeader, payload: Buffer) -> bytearray:
@@ -195,7 +196,7 @@ def frame_batch(header: BatchHeader, payload: Buffer) -> bytearray:
         header.record_count,
     )
     out[HEADER_SIZE:] = payload
-    with memoryview(out) as view, view[_CRC_FROM:] as covered:
+    with memoryview(out) as view, view[CRC_FROM:] as covered:
         header.crc = crc32c(covered)
     _CRC.pack_into(out, 17, header.crc)
     return out

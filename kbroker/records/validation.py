@@ -27,18 +27,19 @@ from kbroker.protocol.errors import (
 from kbroker.records.batch import (
     COMPRESSION_MASK,
     CONTROL_FLAG,
+    CRC_FROM,
     HEADER_SIZE,
     LENGTH_OVERHEAD,
     LOG_APPEND_TIME_FLAG,
     MAGIC,
     NO_TIMESTAMP,
     BatchHeader,
-    batch_crc_ok,
     frame_batch,
     read_batch_header,
     set_timestamp_type,
 )
 from kbroker.records.compression import CODEC_NAMES, ZSTD, compress, decompress
+from kbroker.records.crc import crc32c
 from kbroker.records.record import MIN_RECORD_SIZE, Outline, walk_outlines
 
 # compression.type=producer: whatever the client chose stays.
@@ -75,7 +76,7 @@ class ValidationRules:
         "compacted",
         "compression_level",
         "compression_type",
-        "decides_on_time",
+        "decides_on_records",
         "log_append_time",
         "max_decompressed_bytes",
         "max_message_bytes",
@@ -102,8 +103,13 @@ class ValidationRules:
         self.compression_type = compression_type
         self.compression_level = compression_level
         self.max_decompressed_bytes = max_decompressed_bytes
-        # Whether a batch of the present without a flag has to be looked at all the same.
-        self.decides_on_time = log_append_time or timestamp_before_max_ms != _NO_LIMIT_MS
+        # Whether a sound batch of the present has to be looked at all the same.
+        self.decides_on_records = (
+            compacted
+            or log_append_time
+            or timestamp_before_max_ms != _NO_LIMIT_MS
+            or compression_type != PRODUCER_CODEC
+        )
 
 
 def validate_produced(
@@ -120,17 +126,20 @@ def validate_produced(
     ):
         batch = _only_batch(batch, produce_version)
         header = read_batch_header(batch)
-    _check_header(batch, header, rules)
-    if rules.compacted:
-        _check_keys(batch, header, rules)
+        size = len(batch)
+    if header.base_offset:
+        raise _invalid(f"The base offset of a produced batch must be 0, not {header.base_offset}")
+    if size > rules.max_message_bytes:
+        raise _too_large(size, rules)
+    if crc32c(batch[CRC_FROM:]) != header.crc:
+        raise KafkaError(CORRUPT_MESSAGE, "The CRC of the record batch does not match its content")
+    _check_counts(header, size)
     if (
-        rules.decides_on_time
+        rules.decides_on_records
         or header.attributes & LOG_APPEND_TIME_FLAG
         or header.max_timestamp - now_ms > rules.timestamp_after_max_ms
     ):
-        _settle_timestamps(batch, header, rules, now_ms)
-    if rules.compression_type != PRODUCER_CODEC and rules.compression_type != header.compression:
-        batch = _recompress(batch, header, rules)
+        batch = _settle(batch, header, rules, now_ms)
     return batch, header
 
 
@@ -182,16 +191,9 @@ def _whole_batch_size(records: memoryview, position: int) -> int | None:
     return None if length + LENGTH_OVERHEAD > remaining else length + LENGTH_OVERHEAD
 
 
-def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> None:
-    size = len(batch)
-    if header.base_offset:
-        raise _invalid(f"The base offset of a produced batch must be 0, not {header.base_offset}")
-    if size > rules.max_message_bytes:
-        raise _too_large(size, rules)
-    if not batch_crc_ok(batch):
-        raise KafkaError(CORRUPT_MESSAGE, "The CRC of the record batch does not match its content")
+def _check_counts(header: BatchHeader, size: int) -> None:
     count = header.last_offset_delta + 1
-    if count <= 0 or header.record_count <= 0 or count != header.record_count:
+    if count <= 0 or count != header.record_count:
         raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
     if count * MIN_RECORD_SIZE > size - HEADER_SIZE and not header.compression:
         raise _invalid(f"{count} records can't be in {size - HEADER_SIZE} bytes")
@@ -199,6 +201,16 @@ def _check_header(batch: memoryview, header: BatchHeader, rules: ValidationRules
         raise _invalid("Clients may not write control records")
     if header.producer_id >= 0 and header.base_sequence < 0:
         raise _invalid(f"Producer {header.producer_id} sent the sequence number {header.base_sequence}")
+
+
+def _settle(batch: memoryview, header: BatchHeader, rules: ValidationRules, now_ms: int) -> memoryview:
+    """What the topic's configs say of its records."""
+    if rules.compacted:
+        _check_keys(batch, header, rules)
+    _settle_timestamps(batch, header, rules, now_ms)
+    if rules.compression_type != PRODUCER_CODEC and rules.compression_type != header.compression:
+        batch = _recompress(batch, header, rules)
+    return batch
 
 
 def _outlines(batch: memoryview, header: BatchHeader, rules: ValidationRules) -> Iterator[Outline]:

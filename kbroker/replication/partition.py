@@ -158,9 +158,7 @@ class Partition:
                 errors.NOT_ENOUGH_REPLICAS,
                 f"{len(self.isr)} in-sync replicas, min.insync.replicas asks for {self.min_isr}",
             )
-        return self.log.append_as_leader(
-            records, self.leader_epoch, now_ms, origin=origin, produce_version=produce_version
-        )
+        return self.log.append_as_leader(records, self.leader_epoch, now_ms, origin, produce_version)
 
     @property
     def acknowledges_at_once(self) -> bool:
@@ -227,7 +225,7 @@ class Partition:
                     committed = end_offset
         if committed <= log.high_watermark:
             return False
-        log.high_watermark = committed
+        log.commit(committed)
         return True
 
     def on_follower_fetch(self, replica_id: int, fetch_offset: int) -> bool:

@@ -49,7 +49,7 @@ Patch = pytest.MonkeyPatch
 def nothing_written(log: PartitionLog) -> AppendInfo:
     """An answer that waits for nothing."""
     end = log.log_end_offset
-    return AppendInfo(end, end - 1, -1, log.log_start_offset, False, False)
+    return AppendInfo(end, end - 1, -1, log.log_start_offset, False)
 
 
 def answer_without_writing(patch: Patch) -> None:
@@ -187,7 +187,7 @@ def answer_a_wrong_offset(patch: Patch) -> None:
     def broken(log: PartitionLog, records: memoryview, *args: Any, **options: Any) -> AppendInfo:
         info = append(log, records, *args, **options)
         if log.topic == TOPIC and next(numbers) % 6 == 5:
-            return AppendInfo(max(info.first_offset - 6, 0), info.last_offset, -1, 0, False, info.flush_due)
+            return AppendInfo(max(info.first_offset - 6, 0), info.last_offset, -1, 0, False)
         return info
 
     patch.setattr(PartitionLog, "append_as_leader", broken)

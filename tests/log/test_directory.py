@@ -216,7 +216,7 @@ def test_checkpoints_come_back() -> None:
     log, directory, disk = new_log(None, environment)
     for _ in range(5):
         append(log, b"a")
-    log.high_watermark = 3
+    log.commit(3)
     log.set_log_start_offset(2, NOW_MS)
     directory.checkpoint_high_watermarks()
     directory.checkpoint_log_starts()

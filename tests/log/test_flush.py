@@ -45,8 +45,8 @@ def storage_error(log: PartitionLog) -> None:
 
 def test_nothing_is_flushed_by_default() -> None:
     log, directory, _ = new_log()
-    info = append(log, b"a")
-    assert not info.flush_due
+    append(log, b"a")
+    assert log.high_watermark_limit == log.log_end_offset
     assert directory.take_flush_requests() == []
     assert log.flushed_offset == 0
     assert log.high_watermark == 1
@@ -56,7 +56,8 @@ def test_flush_messages_hold_the_high_watermark_back() -> None:
     log, directory, _ = new_log(LogConfig(flush_messages=3))
     append(log, b"a", b"b")
     assert log.high_watermark == 2
-    assert append(log, b"c").flush_due
+    append(log, b"c")
+    assert log.high_watermark_limit < log.log_end_offset
     assert log.high_watermark == 2
     # What comes while the flush is due waits for the next one, if that is due then.
     append(log, b"d")
@@ -108,7 +109,8 @@ def test_flush_ms() -> None:
 def test_rolling_asks_for_a_flush_but_nothing_waits_for_it() -> None:
     log, directory, _ = new_log(LogConfig(segment_bytes=200))
     for _ in range(3):
-        assert not append(log, b"x" * 50).flush_due
+        append(log, b"x" * 50)
+        assert log.high_watermark_limit == log.log_end_offset
     assert log.high_watermark == 3
     pump(directory)
     assert log.flushed_offset == 3

@@ -93,7 +93,7 @@ class LogMachine(RuleBasedStateMachine):
         pump(self.directory, NOW_MS)
         self.disk.kill()
         self.log, self.directory = reopen(self.environment, self.config)
-        self.log.high_watermark = self.log.high_watermark_limit
+        self.log.commit(self.log.high_watermark_limit)
 
     @rule(data=st.data(), max_bytes=st.integers(0, 3000))
     def read(self, data: st.DataObject, max_bytes: int) -> None:

@@ -254,7 +254,7 @@ def test_time_look_up_goes_into_batches() -> None:
     assert log.offset_for_timestamp(NOW_MS + 4040) == (14, NOW_MS + 4040, 3)
     assert log.offset_for_timestamp(NOW_MS + 4041) is None
     assert log.max_timestamp_offset() == (14, NOW_MS + 4040, 3)
-    log.high_watermark = 15
+    log.commit(15)
     log.set_log_start_offset(8, NOW_MS)
     assert log.offset_for_timestamp(0) == (8, NOW_MS + 1030, 3)
 
@@ -297,9 +297,9 @@ def test_coordinators_and_the_quorum_write_what_clients_may_not() -> None:
 def test_the_high_watermark_stays_within_the_log() -> None:
     log, _, _ = new_log()
     append(log, b"a", b"b")
-    log.high_watermark = 99
+    log.commit(99)
     assert log.high_watermark == 2
-    log.high_watermark = -1
+    log.commit(-1)
     assert log.high_watermark == 0
 
 

@@ -121,9 +121,9 @@ def test_an_open_transaction_bounds_the_stable_offset() -> None:
     marker = mark(log, commit=True)
     # Decided, but not yet below the high watermark.
     assert log.last_stable_offset == first
-    log.high_watermark = marker
+    log.commit(marker)
     assert log.last_stable_offset == first
-    log.high_watermark = marker + 1
+    log.commit(marker + 1)
     assert log.last_stable_offset == marker + 1
     assert log.aborted_transactions(0, 10) == []
     send(log, 1)
@@ -177,7 +177,7 @@ def test_state_survives_a_restart(clean: bool) -> None:
         directory.close(clean=True)
     disk.kill()
     log, _ = reopen(environment, config)
-    log.high_watermark = log.log_end_offset
+    log.commit(log.log_end_offset)
     info = append(log, b"0", producer_id=PID, producer_epoch=0, base_sequence=7)
     assert info.duplicate
     assert log.last_stable_offset == open_from

@@ -37,10 +37,13 @@ class CountingLog:
     def high_watermark_limit(self) -> int:
         return self.log_end_offset if self.due_from is None else self.due_from
 
+    def commit(self, offset: int) -> None:
+        self.high_watermark = offset
+
     def assign_epoch(self, epoch: int) -> None:
         self.epochs.append((epoch, self.log_end_offset))
 
-    def append_as_leader(self, records: memoryview, leader_epoch: int, now_ms: int, **rest: Any) -> Appended:
+    def append_as_leader(self, records: memoryview, leader_epoch: int, now_ms: int, *rest: Any) -> Appended:
         offset = self.log_end_offset
         self.log_end_offset += 1
         return Appended(offset)
