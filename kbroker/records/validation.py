@@ -133,10 +133,16 @@ def validate_produced(
         raise _too_large(size, rules)
     if crc32c(batch[CRC_FROM:]) != header.crc:
         raise KafkaError(CORRUPT_MESSAGE, "The CRC of the record batch does not match its content")
-    _check_counts(header, size)
+    count = header.last_offset_delta + 1
+    if count <= 0 or count != header.record_count:
+        raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
+    if count * MIN_RECORD_SIZE > size - HEADER_SIZE and not header.compression:
+        raise _invalid(f"{count} records can't be in {size - HEADER_SIZE} bytes")
+    if header.producer_id >= 0 and header.base_sequence < 0:
+        raise _invalid(f"Producer {header.producer_id} sent the sequence number {header.base_sequence}")
     if (
         rules.decides_on_records
-        or header.attributes & LOG_APPEND_TIME_FLAG
+        or header.attributes & (CONTROL_FLAG | LOG_APPEND_TIME_FLAG)
         or header.max_timestamp - now_ms > rules.timestamp_after_max_ms
     ):
         batch = _settle(batch, header, rules, now_ms)
@@ -191,20 +197,10 @@ def _whole_batch_size(records: memoryview, position: int) -> int | None:
     return None if length + LENGTH_OVERHEAD > remaining else length + LENGTH_OVERHEAD
 
 
-def _check_counts(header: BatchHeader, size: int) -> None:
-    count = header.last_offset_delta + 1
-    if count <= 0 or count != header.record_count:
-        raise _invalid(f"The batch claims {header.record_count} records over {count} offsets")
-    if count * MIN_RECORD_SIZE > size - HEADER_SIZE and not header.compression:
-        raise _invalid(f"{count} records can't be in {size - HEADER_SIZE} bytes")
+def _settle(batch: memoryview, header: BatchHeader, rules: ValidationRules, now_ms: int) -> memoryview:
+    """What the topic's configs say of a batch that is sound, and what only the broker may say in one."""
     if header.attributes & CONTROL_FLAG:
         raise _invalid("Clients may not write control records")
-    if header.producer_id >= 0 and header.base_sequence < 0:
-        raise _invalid(f"Producer {header.producer_id} sent the sequence number {header.base_sequence}")
-
-
-def _settle(batch: memoryview, header: BatchHeader, rules: ValidationRules, now_ms: int) -> memoryview:
-    """What the topic's configs say of its records."""
     if rules.compacted:
         _check_keys(batch, header, rules)
     _settle_timestamps(batch, header, rules, now_ms)
