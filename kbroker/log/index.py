@@ -17,6 +17,8 @@ from sys import byteorder
 
 _ABORTED = Struct(">hqqqq")
 _ABORTED_VERSION = 0
+# In place of the first offset of an indexed batch that nobody has looked at.
+_UNSEEN = 2**31 - 1
 
 
 def _big_endian(kind: str, data: bytes) -> "array[int]":
@@ -32,14 +34,21 @@ def _grows(numbers: "array[int]") -> bool:
 
 
 class OffsetIndex:
-    """Some batches of a segment: relative last offset → position. Both grow strictly."""
+    """Some batches of a segment: relative last offset → position. Both grow strictly.
 
-    __slots__ = ("_offsets", "_positions")
+    In memory also the relative first offset of those batches that were seen:
+    written, scanned or looked at. Where one follows on another without a gap in
+    the offsets, no batch lies between. So where large batches begin and end is
+    known without a look at the log.
+    """
+
+    __slots__ = ("_firsts", "_offsets", "_positions")
     ENTRY_SIZE = 8
 
     def __init__(self) -> None:
         self._offsets = array("i")
         self._positions = array("i")
+        self._firsts = array("i")
 
     @classmethod
     def decode(cls, data: bytes, size: int) -> "OffsetIndex":
@@ -51,6 +60,7 @@ class OffsetIndex:
         sane = bool(positions) and positions[0] > 0 and positions[-1] < size and offsets[0] >= 0
         if sane and _grows(offsets) and _grows(positions):
             index._offsets, index._positions = offsets, positions
+            index._firsts = array("i", [_UNSEEN]) * len(offsets)
             return index
         keep = 0
         last_offset, last_position = -1, -1
@@ -60,6 +70,7 @@ class OffsetIndex:
             last_offset, last_position = offset, position
             keep += 1
         index._offsets, index._positions = offsets[:keep], positions[:keep]
+        index._firsts = array("i", [_UNSEEN]) * keep
         return index
 
     def encode(self) -> bytes:
@@ -71,9 +82,15 @@ class OffsetIndex:
     def __len__(self) -> int:
         return len(self._offsets)
 
-    def append(self, offset: int, position: int) -> None:
+    def append(self, first_offset: int, offset: int, position: int) -> None:
+        """A batch from `first_offset` to `offset` begins at `position`."""
         self._offsets.append(offset)
         self._positions.append(position)
+        self._firsts.append(first_offset)
+
+    def see(self, position: int, first_offset: int) -> None:
+        """The batch of the entry at `position` is what the entry says, and begins with `first_offset`."""
+        self._firsts[bisect_left(self._positions, position)] = first_offset
 
     def last(self) -> tuple[int, int] | None:
         return (self._offsets[-1], self._positions[-1]) if self._offsets else None
@@ -88,16 +105,44 @@ class OffsetIndex:
         index = bisect_right(self._positions, position) - 1
         return (self._offsets[index], self._positions[index]) if index >= 0 else None
 
+    def position_of(self, offset: int) -> int | None:
+        """Where the batch that holds `offset` begins; None if that takes a look at the log."""
+        index = bisect_left(self._offsets, offset)
+        if index < len(self._offsets) and self._firsts[index] <= offset:
+            return self._positions[index]
+        return None
+
+    def boundary(self, position: int) -> int | None:
+        """The last batch boundary up to `position`; None if that takes a look at the log."""
+        index = bisect_right(self._positions, position) - 1
+        if index >= 0 and (self._is_followed(index) or self._positions[index] == position):
+            return self._positions[index] if self._firsts[index] != _UNSEEN else None
+        return None
+
+    def end_of(self, position: int) -> int | None:
+        """Where the batch at the boundary `position` ends; None if that takes a look at the log."""
+        index = bisect_left(self._positions, position)
+        if index < len(self._positions) and self._positions[index] == position and self._is_followed(index):
+            return self._positions[index + 1]
+        return None
+
+    def _is_followed(self, index: int) -> bool:
+        """Whether the next entry's batch is known to be the next batch."""
+        following = index + 1
+        return following < len(self._firsts) and self._firsts[following] == self._offsets[index] + 1
+
     def extend_beyond(self, other: "OffsetIndex", position: int) -> None:
         """Take over the entries of `other` whose batches begin behind `position`."""
         first = bisect_right(other._positions, position)
         self._offsets += other._offsets[first:]
         self._positions += other._positions[first:]
+        self._firsts += other._firsts[first:]
 
     def truncate(self, position: int) -> None:
         """Forget the batches that begin at or behind `position`."""
         keep = bisect_left(self._positions, position)
         self._offsets, self._positions = self._offsets[:keep], self._positions[:keep]
+        self._firsts = self._firsts[:keep]
 
     def as_it_is(self) -> "OffsetIndex":
         """For a thread to encode: no later truncation is seen there."""

@@ -45,9 +45,9 @@ def read_region(
     position = recent.get(offset)
     if position is not None and upper_offset >= log_end_offset and active.size - position <= max_bytes:
         return FileRegion(active.file, position, active.size - position)
-    segment: Segment | None = segments.floor(offset)
+    segment: Segment | None = active if offset >= active.base_offset else segments.floor(offset)
     while segment is not None:
-        following = segments.after(segment)
+        following = None if segment is active else segments.after(segment)
         if not segment.indexes_loaded:
             segments.keep_index_of(segment)
         try:
@@ -77,7 +77,7 @@ def _read(segment: Segment, start: int, limit: int, max_bytes: int, at_least_one
         if end == start:
             if not at_least_one:
                 return None
-            end = start + segment.header_at(start).batch_length + LENGTH_OVERHEAD
+            end = segment.end_of(start)
     if start < segment.trusted_from:
         end = segment.verified_end(start, end)
     return FileRegion(segment.file, start, end - start)

@@ -26,14 +26,7 @@ from kbroker.log.names import (
 from kbroker.log.open_files import OpenFiles
 from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan
 from kbroker.log.verified import VerifiedRanges
-from kbroker.records.batch import (
-    HEADER_SIZE,
-    LENGTH_OVERHEAD,
-    MAGIC,
-    NO_TIMESTAMP,
-    BatchHeader,
-    read_batch_header,
-)
+from kbroker.records.batch import LENGTH_OVERHEAD, NO_TIMESTAMP, BatchHeader
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +112,7 @@ class Segment:
         self._verified: VerifiedRanges | None = None
         self._rebuilt = False
         self._reported_damage = -1
-        # Offset → position where reads have ended: where sequential readers come back.
+        # Offset → position where reads have ended between index entries: where sequential readers come back.
         self._hints: dict[int, int] = {}
 
     def __repr__(self) -> str:
@@ -163,7 +156,8 @@ class Segment:
             self.offset_of_max_timestamp = last_offset
         if self._since_index > self.index_interval_bytes:
             assert self._index is not None
-            self._index.append(last_offset - self.base_offset, position)
+            base_offset = self.base_offset
+            self._index.append(header.base_offset - base_offset, last_offset - base_offset, position)
             self._time_index.append(self.max_timestamp, self.offset_of_max_timestamp - self.base_offset)
             self._since_index = 0
         self._since_index += size
@@ -389,10 +383,13 @@ class Segment:
         else:
             expected = self.base_offset + entry[0]
             for position, header in scan:
-                if position == entry[1] and header.last_offset != expected:
-                    scan.damage = f"an index entry for offset {expected} that leads elsewhere"
-                    scan.position = position
-                    break
+                if position == entry[1]:
+                    if header.last_offset != expected:
+                        scan.damage = f"an index entry for offset {expected} that leads elsewhere"
+                        scan.position = position
+                        break
+                    assert self._index is not None
+                    self._index.see(position, header.base_offset - self.base_offset)
                 yield position, header
             if scan.damage is not None and scan.position == entry[1] and not self._rebuilt:
                 self.rebuild_indexes()
@@ -416,6 +413,8 @@ class Segment:
         if offset <= self.base_offset:
             return 0
         position = self._hints.get(offset)
+        if position is None and self._index is not None:
+            position = self._index.position_of(offset - self.base_offset)
         if position is not None:
             return position
         found = self.find(offset)
@@ -426,9 +425,10 @@ class Segment:
         if self._index is None:
             self.load_indexes()
         assert self._index is not None
+        known = self._index.boundary(limit)
+        if known is not None:
+            return max(start, known)
         entry = self._index.floor_position(limit)
-        if entry is not None and entry[1] > start and self._ends_at(*entry, limit):
-            return entry[1]
         walk = self._walk(entry) if entry is not None and entry[1] > start else iter(self._scan(start))
         end = start
         try:
@@ -441,32 +441,23 @@ class Segment:
             return max(start, damage.position)
         return end
 
-    def _ends_at(self, relative_offset: int, position: int, limit: int) -> bool:
-        """Whether the batch of an index entry is the first that goes beyond `limit`: no need to walk."""
-        data = self.file.pread(HEADER_SIZE, position)
-        if len(data) < HEADER_SIZE:
-            return False
-        header = read_batch_header(data)
-        if (
-            position + header.batch_length + LENGTH_OVERHEAD <= limit
-            or header.magic != MAGIC
-            or header.base_offset + header.last_offset_delta != self.base_offset + relative_offset
-        ):
-            return False
-        self._remember(header.base_offset, position)
-        return True
-
     def _remember(self, offset: int, position: int) -> None:
         hints = self._hints
         hints[offset] = position
         if len(hints) > _HINTS:
             del hints[next(iter(hints))]
 
+    def end_of(self, position: int) -> int:
+        """Where the batch at the boundary `position` ends."""
+        end = None if self._index is None else self._index.end_of(position)
+        return position + self.header_at(position).batch_length + LENGTH_OVERHEAD if end is None else end
+
     def header_at(self, position: int) -> BatchHeader:
         """The header of the batch at the boundary `position`."""
-        for _, header in self.batches_from(position):
+        scan = self._scan(position)
+        for _, header in scan:
             return header
-        raise DamagedBatch(position, "no batch")
+        raise DamagedBatch(position, scan.damage or "no batch")
 
     def verified_end(self, start: int, end: int) -> int:
         """How far from `start` batches may be served, at most to `end`; DamagedBatch if not even one.

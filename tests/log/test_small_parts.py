@@ -94,7 +94,7 @@ def test_offset_index_look_ups(steps: list[tuple[int, int]], wanted: int) -> Non
     index, entries, offset, position = OffsetIndex(), [], 0, 0
     for offset_step, position_step in steps:
         offset, position = offset + offset_step, position + position_step
-        index.append(offset, position)
+        index.append(offset, offset, position)
         entries.append((offset, position))
     again = OffsetIndex.decode(index.encode() + bytes(16), 10_000)
     assert again.encode() == index.encode()
@@ -105,10 +105,71 @@ def test_offset_index_look_ups(steps: list[tuple[int, int]], wanted: int) -> Non
     assert again.last() == max((each for each in entries if each[1] < wanted), default=None)
 
 
+# Is it indexed, how many offsets are missing before it, how many it has, bytes.
+BATCHES = st.lists(
+    st.tuples(st.booleans(), st.integers(0, 2), st.integers(1, 4), st.integers(1, 20)), max_size=12
+)
+
+
+def indexed(
+    steps: list[tuple[bool, int, int, int]],
+) -> tuple[OffsetIndex, list[tuple[int, int, int, int]], set[int]]:
+    """An index, (first offset, last offset, position, end) of all batches and the indexed positions."""
+    index, batches, offset, position = OffsetIndex(), [], 0, 0
+    for is_indexed, gap, count, size in steps:
+        offset += gap
+        batches.append((offset, offset + count - 1, position, position + size))
+        if is_indexed and position:
+            index.append(offset, offset + count - 1, position)
+        offset, position = offset + count, position + size
+    return index, batches, {position for _, position in entries_of(index, batches)}
+
+
+def entries_of(index: OffsetIndex, batches: list[tuple[int, int, int, int]]) -> list[tuple[int, int]]:
+    found = [index.floor_position(position) for _, _, position, _ in batches]
+    return [entry for entry in found if entry is not None]
+
+
+@given(BATCHES, st.integers(0, 12))
+def test_what_an_offset_index_knows_without_the_log(
+    steps: list[tuple[bool, int, int, int]], kept: int
+) -> None:
+    index, batches, positions = indexed(steps)
+    if kept < len(batches):
+        index.truncate(batches[kept][2])
+        batches = batches[:kept]
+    bounds = [0, *(end for _, _, _, end in batches)]
+    for wanted in range(bounds[-1]):
+        assert index.boundary(wanted) in (None, max(bound for bound in bounds if bound <= wanted))
+    for first, last, begin, end in batches:
+        assert index.end_of(begin) in (None, end)
+        for wanted in range(first, last + 1):
+            assert index.position_of(wanted) == (begin if begin in positions else None)
+        assert index.position_of(last + 1) in (None, end)
+        assert begin not in positions or index.boundary(begin) == begin
+
+
+@given(BATCHES)
+def test_what_an_offset_index_from_the_disk_knows_without_the_log(
+    steps: list[tuple[bool, int, int, int]],
+) -> None:
+    index, batches, positions = indexed(steps)
+    again = OffsetIndex.decode(index.encode(), 1000)
+    for _, last, begin, _ in batches:
+        assert again.position_of(last) is again.boundary(begin) is again.end_of(begin) is None
+    for first, _, begin, _ in batches:
+        if begin in positions:
+            again.see(begin, first)
+    for wanted in range(300):
+        assert again.position_of(wanted) == index.position_of(wanted)
+        assert again.boundary(wanted) == index.boundary(wanted)
+        assert again.end_of(wanted) == index.end_of(wanted)
+
+
 def test_an_index_is_believed_up_to_the_first_lie() -> None:
     index = OffsetIndex()
     for offset, position in ((1, 10), (2, 20), (2, 30), (4, 40)):
-        index.append(offset, position)
+        index.append(offset, offset, position)
     assert len(OffsetIndex.decode(index.encode(), 100)) == 2
     assert len(OffsetIndex.decode(index.encode(), 20)) == 1
     assert len(OffsetIndex.decode(index.encode()[:-3], 100)) == 2
