@@ -27,7 +27,7 @@ from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from kbroker.broker.network import PRODUCE
+from kbroker.broker.network import FETCH, PRODUCE
 from kbroker.handlers import table
 from kbroker.handlers.context import CloseConnection, Pending, RequestContext
 from kbroker.protocol import errors
@@ -48,8 +48,6 @@ _SIZE = Struct(">i")
 LOST = "connection lost"
 
 _FROM_IMAGE = table.FROM_IMAGE
-# The only one whose answers hold file regions.
-_FETCH = 1
 _API_VERSIONS = 18
 _ANSWERED = KafkaError(errors.NONE)
 # From here on it pays to learn a frame's size first.
@@ -82,6 +80,7 @@ class Connection:
         "_held",
         "_limit",
         "_network",
+        "_offset_at",
         "_ready_listed",
         "_records_at",
         "_services",
@@ -111,8 +110,9 @@ class Connection:
         self._charged = 0  # bytes of the network's budget that `_held` takes
         # For how many small frames more a large one is looked out for.
         self._expects_large = 0
-        # Where in a Produce like the last one the records are; 0 if that is not known.
-        self._records_at = 0
+        # Where in a Produce like the last one the records are, and in a Fetch the offset; 0 if that is not
+        # known.
+        self._records_at = self._offset_at = 0
         self._trusted = False  # has sent one valid request: larger frames are allowed
         self.close_reason: str | None = None  # set: send what is in `output`, then close
         self.output: deque[Part] = deque()
@@ -275,7 +275,10 @@ class Connection:
                 return
             response = route.handle(request, context)
             if route.learn is not None:
-                self._records_at = route.learn(frame, request, context)
+                if api_key == PRODUCE:
+                    self._records_at = route.learn(frame, request, context)
+                elif not self._offset_at:
+                    self._offset_at = route.learn(frame, request, context)
             if response is not None:
                 self._take_answer(context, response, known)
         except Exception as error:
@@ -289,6 +292,15 @@ class Connection:
             answer = network.produces.append(frame, self._records_at, self.facts.principal, self._services)
             if answer is None or isinstance(answer, KafkaError):
                 return answer
+        elif frame[1] == FETCH and self._offset_at:
+            parts = network.fetches.answer(frame, self._offset_at, self.facts.principal, self._services)
+            if not parts:
+                if parts is None:
+                    self._offset_at = 0
+                return None
+            network.routes[FETCH].requests += 1
+            self._send(parts)
+            return _ANSWERED
         elif frame[1] in _FROM_IMAGE:
             key = network.replies.key(frame, self.facts)
             answer = None if key is None else network.replies.find(key, frame, self._services.metadata.image)
@@ -403,7 +415,7 @@ def _encode(context: RequestContext, response: Any) -> list[Part]:
     body: list[Any] = []
     headers.write_response_header(body, context.api_key, context.api_version, context.correlation_id)
     response.write(body, context.api_version)
-    if context.api_key != _FETCH:
+    if context.api_key != FETCH:
         data = b"".join(body)
         return [_SIZE.pack(len(data)) + data]
     parts: list[Part] = []

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from kbroker.config import Config
     from kbroker.environment import Clock
     from kbroker.handlers.context import RequestContext
+    from kbroker.handlers.repeated_fetch import RepeatedFetches
     from kbroker.handlers.repeated_produce import RepeatedProduces
 
 log = logging.getLogger(__name__)
 
 PRODUCE = 0
+FETCH = 1
 # A client that does not read what it asked for is not read from either. The socket holds some megabytes
 # besides, so a little is enough to keep it full; and it is held for each of those who never read.
 MAX_OUTPUT_BYTES = 256 << 10
@@ -49,7 +51,7 @@ class Route:
         self.min_version = min_version
         self.max_version = max_version
         self.requests = 0
-        # Where the records of like requests are, if those need not be decoded.
+        # Where like requests have what differs, if those need not be decoded.
         self.learn: Callable[[memoryview, Any, RequestContext], int] | None = None
 
 
@@ -69,8 +71,9 @@ class NetworkState:
         self.buffers = Buffers()
         self.routes: dict[int, Route] = {}
         self.replies = ReplyCache()
-        # From the first Produce on: `Route.learn` is the way to it.
+        # From the first Produce and the first Fetch on: `Route.learn` is the way to them.
         self.produces: RepeatedProduces
+        self.fetches: RepeatedFetches
         self.connections: dict[Connection, Driver] = {}
         self.connections_by_address: dict[str, int] = {}
         self.ready: deque[Connection] = deque()
@@ -117,6 +120,11 @@ class NetworkState:
 
             self.produces = RepeatedProduces()
             route.learn = self.produces.learn
+        elif api_key == FETCH:
+            from kbroker.handlers.repeated_fetch import RepeatedFetches
+
+            self.fetches = RepeatedFetches()
+            route.learn = self.fetches.learn
         self.routes[api_key] = route
         return route
 

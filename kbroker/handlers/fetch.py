@@ -43,11 +43,11 @@ API_KEY = 1
 VERSIONS = (4, 18)
 
 READ_COMMITTED = 1
-_ISOLATION_LEVELS = (0, READ_COMMITTED)
-_NO_EPOCH = -1
+ISOLATION_LEVELS = (0, READ_COMMITTED)
+NO_EPOCH = -1
 _FIRST_VERSION_KNOWING_STORAGE_ERRORS = 6
 _FIRST_VERSION_READING_FROM_FOLLOWERS = 11
-_FIRST_VERSION_WITH_REPLICA_STATE = 15
+FIRST_VERSION_WITH_REPLICA_STATE = 15
 _FIRST_VERSION_WITH_LEADER_HINTS = 16
 # Known mistakes of clients and known states of a cluster: not a failure of this broker.
 _EXPECTED_FAILURES = frozenset(
@@ -62,7 +62,7 @@ _EXPECTED_FAILURES = frozenset(
 
 
 def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pending[FetchResponse]:
-    if request.isolation_level not in _ISOLATION_LEVELS:
+    if request.isolation_level not in ISOLATION_LEVELS:
         # An accident in Kafka, and better than to guess.
         return _refuse(request, context.api_version, errors.UNKNOWN_SERVER_ERROR)
     services = context.services
@@ -133,7 +133,7 @@ class _Fetch:
         self._read_committed = request.isolation_level == READ_COMMITTED
         replica_id = (
             request.replica_id
-            if version < _FIRST_VERSION_WITH_REPLICA_STATE
+            if version < FIRST_VERSION_WITH_REPLICA_STATE
             else request.replica_state.replica_id
         )
         self._from_follower = replica_id >= 0
@@ -154,8 +154,11 @@ class _Fetch:
         """Until an append, a change of leader or the end of `max_wait_ms` makes an answer."""
         # What was read is read again then; meanwhile it would only keep files open.
         self._answers = []
-        found = (self._find(wanted) for wanted in self._session.partitions)
-        keys = [partition.key for _, partition in found if partition is not None]
+        keys = []
+        for wanted in self._session.partitions:
+            _, partition = self._find(wanted)
+            if partition is not None:
+                keys.append(partition.key)
         return self._context.services.waiting.wait(keys, max_wait_ms, self._attempt, self._expire)
 
     def _attempt(self) -> FetchResponse | None:
@@ -208,9 +211,9 @@ class _Fetch:
         hosted.statistics.total_fetch_requests += self._first_read
         try:
             # As in Kafka, here any negative epoch is none.
-            leader_epoch = max(asked.current_leader_epoch, _NO_EPOCH)
+            leader_epoch = max(asked.current_leader_epoch, NO_EPOCH)
             log = partition.local_log(leader_epoch, only_leader=self._only_leader)
-            if self._from_follower or asked.last_fetched_epoch > _NO_EPOCH:
+            if self._from_follower or asked.last_fetched_epoch > NO_EPOCH:
                 diverging = self._check_epochs(partition, asked)
                 if diverging is not None:
                     return diverging
@@ -239,7 +242,7 @@ class _Fetch:
     def _check_epochs(self, partition: Partition, asked: FetchPartition) -> PartitionData | None:
         """Refuse replicas that are none of this partition's; tell a diverged client where it left the log."""
         if self._from_follower:
-            named_epoch = asked.current_leader_epoch > _NO_EPOCH
+            named_epoch = asked.current_leader_epoch > NO_EPOCH
             raise KafkaError(
                 errors.UNKNOWN_LEADER_EPOCH if named_epoch else errors.NOT_LEADER_OR_FOLLOWER,
                 "this broker replicates to no other",

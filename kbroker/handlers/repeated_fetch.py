@@ -1,0 +1,233 @@
+"""A Fetch that differs from an earlier one in its fetch offset only.
+
+A consumer without a session reads one partition in requests that are the same
+but for correlation id and fetch offset. What such a request means was found
+out the first time, and most of its answer is known:
+
+    request    api key, version  correlation id  client id … partition  fetch offset  … rack id
+               └──── same ─────┘                 └─────── same ───────┘               └ same ─┘
+    answer     size  correlation id  topic, partition  offsets  records' size  records  tags
+                                     └──── same ────┘                                   same
+
+So only the log is asked. What is not plain goes the ordinary way, by `fetch.handle`:
+too little for min bytes, errors, aborted transactions.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from kbroker.handlers.fetch import (
+    API_KEY,
+    FIRST_VERSION_WITH_REPLICA_STATE,
+    ISOLATION_LEVELS,
+    NO_EPOCH,
+    READ_COMMITTED,
+)
+from kbroker.protocol.errors import KafkaError
+from kbroker.protocol.generated.fetch_response import FetchableTopicResponse, FetchResponse, PartitionData
+from kbroker.protocol.header import read_request_header, write_response_header
+from kbroker.protocol.primitives import uvarint
+from kbroker.replication.fetch_session import FINAL_EPOCH, FIRST_VERSION_WITH_TOPIC_IDS, NO_SESSION
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from kbroker.handlers.context import RequestContext, Services
+    from kbroker.metadata.image import MetadataImage
+    from kbroker.protocol.generated.fetch_request import FetchPartition, FetchRequest
+    from kbroker.protocol.primitives import Message, Part
+    from kbroker.replication.partition import Partition
+    from kbroker.replication.replica_manager import HostedTopic
+
+    # The request's bytes but for correlation id and fetch offset, where that stands, the principal.
+    Key: TypeAlias = tuple[bytes, int, str]
+
+_FIRST_FLEXIBLE = 12
+_FIRST_WITH_LOG_START = 5
+_SIZE = Struct(">i")
+_OFFSET = Struct(">q")
+# High watermark, last stable offset and, in later versions, log start offset of an answer.
+_OFFSETS = Struct(">qqq")
+_OLD_OFFSETS = Struct(">qq")
+_MARK = 0x5EED_0FF5_E7B1_7E55
+# API key and version stand before the correlation id, the rest of the header behind it.
+_BEHIND_CORRELATION = 8
+_MAX_KEPT = 4096
+# A client id can be 32 KiB long, and another one each time.
+_MAX_FRAME_BYTES = 1024
+
+
+class _Repeated:
+    """What one kind of request means, and the answer around its offsets and records."""
+
+    __slots__ = (
+        "after",
+        "before",
+        "between",
+        "has_log_start",
+        "hosted",
+        "is_flexible",
+        "leader_epoch",
+        "max_bytes",
+        "min_bytes",
+        "partition",
+        "read_committed",
+        "size",
+    )
+
+    def __init__(
+        self, request: FetchRequest, context: RequestContext, hosted: HostedTopic, partition: Partition
+    ) -> None:
+        version = context.api_version
+        asked = request.topics[0].partitions[0]
+        max_bytes = max(0, min(request.max_bytes, context.services.config.int("fetch.max.bytes")))
+        self.hosted = hosted
+        self.partition = partition
+        self.leader_epoch = max(asked.current_leader_epoch, NO_EPOCH)
+        self.read_committed = request.isolation_level == READ_COMMITTED
+        self.max_bytes = min(max_bytes, asked.partition_max_bytes)
+        # Without the time to wait whatever is there is enough.
+        self.min_bytes = min(request.min_bytes, max_bytes) if request.max_wait_ms > 0 else 0
+        self.is_flexible = version >= _FIRST_FLEXIBLE
+        self.has_log_start = version >= _FIRST_WITH_LOG_START
+        self.before, self.between, self.after = _answer_around_records(request, version)
+        offsets = _OFFSETS if self.has_log_start else _OLD_OFFSETS
+        # With the correlation id, but without the records and their own size.
+        self.size = _SIZE.size + len(self.before) + offsets.size + len(self.between) + len(self.after)
+
+
+class RepeatedFetches:
+    """Shared by all connections of a broker; forgets everything when the metadata changes."""
+
+    __slots__ = ("_image", "_known")
+
+    def __init__(self) -> None:
+        self._image: MetadataImage | None = None
+        self._known: dict[Key, _Repeated] = {}
+
+    def learn(self, frame: memoryview, request: FetchRequest, context: RequestContext) -> int:
+        """Remember a request that was handled; where its like have their offset, 0 if they are not known."""
+        if len(frame) > _MAX_FRAME_BYTES or not _is_plain(request, context.api_version):
+            return 0
+        services = context.services
+        topic = request.topics[0]
+        asked = topic.partitions[0]
+        by_id = context.api_version >= FIRST_VERSION_WITH_TOPIC_IDS
+        replicas = services.replicas
+        hosted = replicas.topics_by_id.get(topic.topic_id) if by_id else replicas.topics.get(topic.topic)
+        partition = None if hosted is None else hosted.partitions.get(asked.partition)
+        if hosted is None or partition is None:
+            return 0
+        at = _offset_at(frame, request, asked, context.api_version)
+        if at == 0:
+            return 0
+        image = services.metadata.image
+        if image is not self._image or len(self._known) >= _MAX_KEPT:
+            self._image = image
+            self._known.clear()
+        key = _key(frame, at, context.connection.principal)
+        if key not in self._known:
+            self._known[key] = _Repeated(request, context, hosted, partition)
+        return at
+
+    def answer(self, frame: memoryview, at: int, principal: str, services: Services) -> list[Part] | None:
+        """The whole answer, if there are records and nothing else to say.
+
+        Empty: not this time; None: the like of it is not known. Then nothing was done.
+        """
+        if services.metadata.image is not self._image:
+            return None
+        known = self._known.get(_key(frame, at, principal))
+        if known is None:
+            return None
+        partition = known.partition
+        if not partition.is_leader or known.leader_epoch not in (NO_EPOCH, partition.leader_epoch):
+            return []
+        log = partition.log
+        offset: int = _OFFSET.unpack_from(frame, at)[0]
+        high_watermark = log.high_watermark
+        last_stable_offset = log.last_stable_offset
+        upper_offset = last_stable_offset if known.read_committed else high_watermark
+        if not log.log_start_offset <= offset < upper_offset:
+            return []
+        try:
+            records = log.read(offset, known.max_bytes, upper_offset)
+        except KafkaError:
+            return []
+        if records is None or records.length < known.min_bytes:
+            return []
+        if known.read_committed and log.aborted_transactions(offset, upper_offset):
+            return []
+        length = records.length
+        statistics = known.hosted.statistics
+        statistics.total_fetch_requests += 1
+        statistics.bytes_out += length
+        if known.has_log_start:
+            offsets = _OFFSETS.pack(high_watermark, last_stable_offset, log.log_start_offset)
+        else:
+            offsets = _OLD_OFFSETS.pack(high_watermark, last_stable_offset)
+        counted = uvarint(length + 1) if known.is_flexible else _SIZE.pack(length)
+        size = _SIZE.pack(known.size + len(counted) + length)
+        head = b"".join((size, frame[4:8], known.before, offsets, known.between, counted))
+        return [head, records, known.after] if known.after else [head, records]
+
+
+def _key(frame: memoryview, at: int, principal: str) -> Key:
+    return b"".join((frame[:4], frame[_BEHIND_CORRELATION:at], frame[at + _OFFSET.size :])), at, principal
+
+
+def _is_plain(request: FetchRequest, version: int) -> bool:
+    """Whether it is a consumer's request of one partition, without a session and epochs to compare."""
+    topics = request.topics
+    has_state = version >= FIRST_VERSION_WITH_REPLICA_STATE
+    return (
+        len(topics) == 1 == len(topics[0].partitions)
+        and not request.forgotten_topics_data
+        and request.session_id == NO_SESSION
+        and request.session_epoch == FINAL_EPOCH
+        and request.isolation_level in ISOLATION_LEVELS
+        and (request.replica_state.replica_id if has_state else request.replica_id) < 0
+        and topics[0].partitions[0].last_fetched_epoch <= NO_EPOCH
+    )
+
+
+def _offset_at(frame: memoryview, request: FetchRequest, asked: FetchPartition, version: int) -> int:
+    """Where in the frame the fetch offset stands; 0 if the request has more in it than is understood."""
+    body = _encoded(request, version)
+    begin = read_request_header(frame)[4]
+    if frame[begin:] != body:
+        return 0
+    offset = asked.fetch_offset
+    # With another one, of which all bytes are different.
+    asked.fetch_offset = ~offset
+    marked = _encoded(request, version)
+    asked.fetch_offset = offset
+    at = next(at for at, (one, other) in enumerate(zip(body, marked, strict=True)) if one != other)
+    return begin + at
+
+
+def _answer_around_records(request: FetchRequest, version: int) -> tuple[bytes, bytes, bytes]:
+    """What stands between correlation id and high watermark of an answer, its offsets and the records'
+    size, and behind the records."""
+    topic = request.topics[0]
+    mark = _OFFSET.pack(_MARK)
+    aborted: Any = [] if request.isolation_level == READ_COMMITTED else None
+    index = topic.partitions[0].partition
+    data = PartitionData(index, 0, _MARK, _MARK, _MARK, aborted_transactions=aborted, records=mark)
+    answer = FetchResponse(0, 0, NO_SESSION, [FetchableTopicResponse(topic.topic, topic.topic_id, [data])])
+    parts: list[Any] = []
+    write_response_header(parts, API_KEY, version, 0)
+    answer.write(parts, version)
+    offsets = _OFFSETS if version >= _FIRST_WITH_LOG_START else _OLD_OFFSETS
+    before, _, rest = b"".join(parts).partition(mark * (offsets.size // _OFFSET.size))
+    between, _, after = rest.partition(mark)
+    counted = 1 if version >= _FIRST_FLEXIBLE else _SIZE.size
+    return before[_SIZE.size :], between[:-counted], after
+
+
+def _encoded(message: Message, version: int) -> bytes:
+    parts: list[Any] = []
+    message.write(parts, version)
+    return b"".join(parts)
