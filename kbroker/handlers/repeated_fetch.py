@@ -101,36 +101,48 @@ class _Repeated:
 class RepeatedFetches:
     """Shared by all connections of a broker; forgets everything when the metadata changes."""
 
-    __slots__ = ("_image", "_known")
+    __slots__ = ("_behind", "_image", "_known")
 
     def __init__(self) -> None:
         self._image: MetadataImage | None = None
         self._known: dict[Key, _Repeated] = {}
+        # Version and rack id → bytes behind the fetch offset of such a request that was learned: a guess
+        # where others have theirs, which `_known` confirms.
+        self._behind: dict[tuple[int, str], int] = {}
 
     def learn(self, frame: memoryview, request: FetchRequest, context: RequestContext) -> int:
         """Remember a request that was handled; where its like have their offset, 0 if they are not known."""
-        if len(frame) > _MAX_FRAME_BYTES or not _is_plain(request, context.api_version):
+        version = context.api_version
+        if len(frame) > _MAX_FRAME_BYTES or not _is_plain(request, version):
             return 0
         services = context.services
+        image = services.metadata.image
+        if image is not self._image:
+            self._image = image
+            self._forget()
+        principal = context.connection.principal
+        at = len(frame) - self._behind.get((version, request.rack_id), 0)
+        if _key(frame, at, principal) in self._known:
+            return at
         topic = request.topics[0]
         asked = topic.partitions[0]
-        by_id = context.api_version >= FIRST_VERSION_WITH_TOPIC_IDS
+        by_id = version >= FIRST_VERSION_WITH_TOPIC_IDS
         replicas = services.replicas
         hosted = replicas.topics_by_id.get(topic.topic_id) if by_id else replicas.topics.get(topic.topic)
         partition = None if hosted is None else hosted.partitions.get(asked.partition)
         if hosted is None or partition is None:
             return 0
-        at = _offset_at(frame, request, asked, context.api_version)
-        if at == 0:
-            return 0
-        image = services.metadata.image
-        if image is not self._image or len(self._known) >= _MAX_KEPT:
-            self._image = image
-            self._known.clear()
-        key = _key(frame, at, context.connection.principal)
-        if key not in self._known:
-            self._known[key] = _Repeated(request, context, hosted, partition)
+        at = _offset_at(frame, request, asked, version)
+        if at:
+            if len(self._known) >= _MAX_KEPT:
+                self._forget()
+            self._behind[version, request.rack_id] = len(frame) - at
+            self._known[_key(frame, at, principal)] = _Repeated(request, context, hosted, partition)
         return at
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._behind.clear()
 
     def answer(self, frame: memoryview, at: int, principal: str, services: Services) -> list[Part] | None:
         """The whole answer, if there are records and nothing else to say.

@@ -257,6 +257,21 @@ def test_leader_epochs_are_compared(epoch: int) -> None:
     pair.check()
 
 
+def test_what_is_known_is_not_learned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(**{"num.partitions": "2"})
+    pair.append(batch(100))
+    for rack_id in ("", "here"):
+        pair.ask(16, 0, rack_id=rack_id)
+    monkeypatch.setattr(repeated_fetch, "_offset_at", None)
+    for rack_id in ("", "here", ""):
+        # Between others, and on other connections.
+        pair.ask(16, 0, indexes=(0, 1))
+        pair.ask(16, 0, rack_id=rack_id)
+        pair.connections = [world.connect() for world in pair.worlds]
+    assert pair.knowing == 2
+    pair.check()
+
+
 def test_unknown_tags_and_bytes_behind_the_request_are_not_remembered() -> None:
     pair = Pair()
     pair.append(batch(100))

@@ -55,11 +55,12 @@ def produce(topic_id: bytes, data: bytearray, acks: int = 1) -> bytes:
     return encoded(ProduceRequest(None, acks, 30_000, [topic]), PRODUCE)
 
 
-def fetch(topic_id: bytes, offset: int, max_bytes: int = 1 << 20) -> bytes:
+def fetch(topic_id: bytes, offset: int, max_bytes: int = 1 << 20, isolation_level: int = 0) -> bytes:
     """Of one partition, without a session."""
     partition = FetchPartition(0, fetch_offset=offset, partition_max_bytes=max_bytes)
     topic = FetchTopic(topic_id=topic_id, partitions=[partition])
-    return encoded(FetchRequest(max_wait_ms=WAIT_MS, min_bytes=1, topics=[topic]), FETCH)
+    request = FetchRequest(max_wait_ms=WAIT_MS, min_bytes=1, isolation_level=isolation_level, topics=[topic])
+    return encoded(request, FETCH)
 
 
 class HotPaths:
@@ -79,6 +80,7 @@ class HotPaths:
         yield from self._producing()
         yield from self._writing()
         yield from self._fetching()
+        yield from self._fetching_otherwise()
         yield from self._waiting()
         yield self._in_session()
         yield from self._in_group()
@@ -176,6 +178,20 @@ class HotPaths:
             yield self._path(
                 f"Fetch {name}, at the end", self._again(fetch(topic_id, (batches - 1) * each)), 1, len(made)
             )
+
+    def _fetching_otherwise(self) -> Iterator[HotPath]:
+        made = records(100 << 10)
+        topic_id = self.broker.create_topic("fetched-otherwise")
+        self.client.say(produce(topic_id, made) * 2)
+        committed = self._again(fetch(topic_id, 0, isolation_level=1))
+        yield self._path("Fetch 100 KiB, read committed", committed, 1, 2 * len(made))
+
+        def step() -> None:
+            self.broker.network.fetches._known.clear()
+            self.client.say(data)
+
+        data = fetch(topic_id, 0)
+        yield self._path("Fetch 100 KiB, not known", lambda number: [step] * number, 1, 2 * len(made))
 
     def _in_turn(self, asked: list[bytes]) -> Callable[[int], list[Step]]:
         # From the middle, where every request finds batches before and behind its own.
