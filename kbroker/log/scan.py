@@ -38,6 +38,15 @@ def holds_old_message(file: File, position: int, end: int) -> bool:
     return crc32(file.pread(size - 4, position + _OLD_CRC_FROM)) == crc
 
 
+def look_at(file: File, position: int) -> BatchHeader | None:
+    """The header at `position`, if there is one of format 2; nothing else of it is checked."""
+    data = file.pread(HEADER_SIZE, position)
+    if len(data) < HEADER_SIZE:
+        return None
+    header = read_batch_header(data)
+    return header if header.magic == MAGIC else None
+
+
 class Scan:
     """Iterate for (position, header) of each batch in [position, end) of a segment."""
 

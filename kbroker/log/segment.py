@@ -24,7 +24,7 @@ from kbroker.log.names import (
     replace_file,
 )
 from kbroker.log.open_files import OpenFiles
-from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan
+from kbroker.log.scan import LOOK_UP_CHUNK, MAX_RELATIVE_OFFSET, SWEEP_CHUNK, Scan, look_at
 from kbroker.log.verified import VerifiedRanges
 from kbroker.records.batch import LENGTH_OVERHEAD, NO_TIMESTAMP, BatchHeader
 
@@ -383,13 +383,10 @@ class Segment:
         else:
             expected = self.base_offset + entry[0]
             for position, header in scan:
-                if position == entry[1]:
-                    if header.last_offset != expected:
-                        scan.damage = f"an index entry for offset {expected} that leads elsewhere"
-                        scan.position = position
-                        break
-                    assert self._index is not None
-                    self._index.see(position, header.base_offset - self.base_offset)
+                if position == entry[1] and header.last_offset != expected:
+                    scan.damage = f"an index entry for offset {expected} that leads elsewhere"
+                    scan.position = position
+                    break
                 yield position, header
             if scan.damage is not None and scan.position == entry[1] and not self._rebuilt:
                 self.rebuild_indexes()
@@ -429,6 +426,8 @@ class Segment:
         if known is not None:
             return max(start, known)
         entry = self._index.floor_position(limit)
+        if entry is not None and entry[1] > start and self._ends_at(self._index, *entry, limit):
+            return entry[1]
         walk = self._walk(entry) if entry is not None and entry[1] > start else iter(self._scan(start))
         end = start
         try:
@@ -440,6 +439,17 @@ class Segment:
         except DamagedBatch as damage:
             return max(start, damage.position)
         return end
+
+    def _ends_at(self, index: OffsetIndex, relative_offset: int, position: int, limit: int) -> bool:
+        """Whether the batch of an index entry is the first that goes beyond `limit`: no need to walk."""
+        header = look_at(self.file, position)
+        if header is None or header.last_offset != self.base_offset + relative_offset:
+            return False
+        first_offset = header.base_offset - self.base_offset
+        if not 0 <= first_offset <= relative_offset:
+            return False
+        index.see(position, first_offset)
+        return position + header.batch_length + LENGTH_OVERHEAD > limit
 
     def _remember(self, offset: int, position: int) -> None:
         hints = self._hints
