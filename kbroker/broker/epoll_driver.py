@@ -103,15 +103,25 @@ class EpollReactor:
         self.network.begin_turn()
         for number, event in events:
             driver = drivers.get(number)
-            if driver is not None:
-                driver.serve(event)
-                if len(unsent) == _MAX_TOGETHER:
-                    self._end_turn()
+            if driver is None:
+                continue
+            try:
+                if event & EPOLLIN:
+                    driver.read()
+                if event & ~EPOLLIN:
+                    driver.go_on(event)
+            except Exception as error:
+                driver.fail(error)
+            if len(unsent) == _MAX_TOGETHER:
+                self._end_turn()
         self._end_turn()
 
     def _end_turn(self) -> None:
         for driver in self.unsent:
-            driver.flush()
+            try:
+                driver.flush()
+            except Exception as error:
+                driver.fail(error)
         self.unsent.clear()
         try:
             self.finish_turn()
@@ -147,24 +157,8 @@ class EpollDriver:
         reactor.drivers[self._number] = self
         reactor.epoll.register(self._number, EPOLLIN)
 
-    def serve(self, event: int) -> None:
-        """The socket has something, as epoll tells it."""
-        try:
-            if event & EPOLLIN:
-                self._read()
-            elif event & (EPOLLHUP | EPOLLERR):
-                self.close()
-                return
-            if event & EPOLLOUT:
-                self._go_on()
-        except OSError:
-            # The client is gone: nobody to tell, and nothing worth a line.
-            self.close()
-        except Exception as error:
-            self._network.report_defect(error)
-            self.close()
-
-    def _read(self) -> None:
+    def read(self) -> None:
+        """The socket has bytes, or an end of them."""
         connection = self._connection
         try:
             count = self._socket.recv_into(connection.receive_buffer())
@@ -196,17 +190,23 @@ class EpollDriver:
 
     def flush(self) -> None:
         """Send what the last read has brought, and could be sent at once."""
-        try:
-            if not send_output(self._socket, self._connection) or self._connection.close_reason is not None:
-                self._settle()
-        except OSError:
-            self.close()
-        except Exception as error:
-            self._network.report_defect(error)
-            self.close()
+        if not send_output(self._socket, self._connection) or self._connection.close_reason is not None:
+            self._settle()
 
-    def _go_on(self) -> None:
+    def fail(self, error: Exception) -> None:
+        """What an exception costs: this client its connection."""
+        if not isinstance(error, OSError):
+            self._network.report_defect(error)
+        # Else the client is gone: nobody to tell, and nothing worth a line.
+        self.close()
+
+    def go_on(self, event: int) -> None:
         """There is room, or the others have had the loop: send, and handle more of what was held back."""
+        if not event & EPOLLIN and event & (EPOLLHUP | EPOLLERR):
+            self.close()
+            return
+        if not event & EPOLLOUT:
+            return
         connection = self._connection
         if connection.output:
             connection.last_active_ms = self._network.now_ms

@@ -138,9 +138,22 @@ class RepeatedProduces:
         known = self._known.get((b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), principal))
         if known is None:
             return None
-        records = _records(frame, at, known.version)
-        if records is None:
+        end = len(frame)
+        if end - at < _LEAST_BYTES:
             return None
+        if known.version < _FIRST_FLEXIBLE:
+            size = _SIZE.unpack_from(frame, at)[0]
+            begin = at + 4
+        else:
+            end -= len(_NO_TAGS)
+            size, begin = read_uvarint(frame, at)
+            size -= 1
+            if frame[end:] != _NO_TAGS:
+                return None
+        # Only records, and not those of a transaction.
+        if size != end - begin or frame[begin + _ATTRIBUTES_AT] & _TRANSACTIONAL:
+            return None
+        records = frame[begin:end]
         now_ms = services.environment.clock.wall_ms()
         try:
             info = services.replicas.append(
@@ -157,25 +170,6 @@ class RepeatedProduces:
     def refuse(self, request: ProduceRequest, context: RequestContext, error: KafkaError) -> ProduceResponse:
         """The answer to a request whose records `append` could not append."""
         return refuse(request, context, error)
-
-
-def _records(frame: memoryview, at: int, version: int) -> memoryview | None:
-    """The records, if they fill the frame from `at` on but for empty tags, and are not a transaction's."""
-    end = len(frame)
-    if end - at < _LEAST_BYTES:
-        return None
-    if version < _FIRST_FLEXIBLE:
-        size = _SIZE.unpack_from(frame, at)[0]
-        begin = at + 4
-    else:
-        end -= len(_NO_TAGS)
-        size, begin = read_uvarint(frame, at)
-        size -= 1
-        if frame[end] or frame[end + 1] or frame[end + 2]:
-            return None
-    if size != end - begin or frame[begin + _ATTRIBUTES_AT] & _TRANSACTIONAL:
-        return None
-    return frame[begin:end]
 
 
 def _answer_around_offsets(
