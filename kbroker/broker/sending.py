@@ -24,20 +24,23 @@ def send_output(sock: socket.socket, connection: Connection) -> bool:
     """
     output = connection.output
     try:
-        if len(output) == 1 and isinstance(answer := output[0], bytes):
-            # One small answer is what most requests get.
-            sent = sock.send(answer)
-            connection.output_bytes -= sent
-            if sent == len(answer):
-                output.clear()
-                return True
-            output[0] = memoryview(answer)[sent:]
         while output:
             part = output[0]
-            if type(part) is FileRegion:
+            if isinstance(part, FileRegion):
                 _send_region(sock, output, part)
+                continue
+            if len(output) == 1:
+                sent = sock.send(part)
+            elif isinstance(output[1], FileRegion):
+                sent = sock.send(part, socket.MSG_MORE)
             else:
-                connection.output_bytes -= _send_bytes(sock, output)
+                connection.output_bytes -= _send_together(sock, output)
+                continue
+            connection.output_bytes -= sent
+            if sent == len(part):
+                output.popleft()
+            else:
+                output[0] = memoryview(part)[sent:]
     except BlockingIOError:
         return False
     return True
@@ -47,16 +50,17 @@ def _send_region(sock: socket.socket, output: Any, region: FileRegion) -> None:
     if region.length == 0:
         output.popleft()
         return
-    sent = os.sendfile(sock.fileno(), region.file.fileno(), region.position, region.length)
+    length = region.length
+    sent = os.sendfile(sock.fileno(), region.file.fileno(), region.position, length)
     if sent == 0:
         raise OSError("the log ended before the announced length")
-    if sent == region.length:
+    if sent == length:
         output.popleft()
     else:
-        output[0] = FileRegion(region.file, region.position + sent, region.length - sent)
+        output[0] = FileRegion(region.file, region.position + sent, length - sent)
 
 
-def _send_bytes(sock: socket.socket, output: Any) -> int:
+def _send_together(sock: socket.socket, output: Any) -> int:
     parts = []
     more = 0
     for part in output:
@@ -66,7 +70,7 @@ def _send_bytes(sock: socket.socket, output: Any) -> int:
         parts.append(part)
         if len(parts) == _MAX_GATHER:
             break
-    sent = sock.send(parts[0], more) if len(parts) == 1 else sock.sendmsg(parts, (), more)
+    sent = sock.sendmsg(parts, (), more)
     left = sent
     for part in parts:
         if left < len(part):

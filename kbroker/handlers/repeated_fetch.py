@@ -63,13 +63,16 @@ class _Repeated:
     """What one kind of request means, and the answer around its offsets and records."""
 
     __slots__ = (
+        "_size",
         "after",
         "before",
         "between",
+        "counted",
         "has_log_start",
         "hosted",
         "is_flexible",
         "leader_epoch",
+        "length",
         "max_bytes",
         "min_bytes",
         "partition",
@@ -95,7 +98,15 @@ class _Repeated:
         self.before, self.between, self.after = _answer_around_records(request, version)
         offsets = _OFFSETS if self.has_log_start else _OLD_OFFSETS
         # With the correlation id, but without the records and their own size.
-        self.size = _SIZE.size + len(self.before) + offsets.size + len(self.between) + len(self.after)
+        self._size = _SIZE.size + len(self.before) + offsets.size + len(self.between) + len(self.after)
+        self.count(0)
+
+    def count(self, length: int) -> None:
+        """The next answer has `length` bytes of records."""
+        counted = uvarint(length + 1) if self.is_flexible else _SIZE.pack(length)
+        self.length = length
+        self.counted = self.between + counted
+        self.size = _SIZE.pack(self._size + len(counted) + length)
 
 
 class RepeatedFetches:
@@ -180,9 +191,9 @@ class RepeatedFetches:
             offsets = _OFFSETS.pack(high_watermark, last_stable_offset, log.log_start_offset)
         else:
             offsets = _OLD_OFFSETS.pack(high_watermark, last_stable_offset)
-        counted = uvarint(length + 1) if known.is_flexible else _SIZE.pack(length)
-        size = _SIZE.pack(known.size + len(counted) + length)
-        head = b"".join((size, frame[4:8], known.before, offsets, known.between, counted))
+        if length != known.length:
+            known.count(length)
+        head = b"".join((known.size, frame[4:8], known.before, offsets, known.counted))
         return [head, records, known.after] if known.after else [head, records]
 
 

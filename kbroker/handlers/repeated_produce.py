@@ -59,7 +59,20 @@ _MAX_KEY_BYTES = 1024
 class _Repeated:
     """What one kind of request means, and the answer around its offsets."""
 
-    __slots__ = ("acks", "after", "before", "hosted", "offsets", "partition", "size", "version")
+    __slots__ = (
+        "acks",
+        "after",
+        "before",
+        "begin",
+        "counted",
+        "end",
+        "frame_bytes",
+        "hosted",
+        "offsets",
+        "partition",
+        "size",
+        "version",
+    )
 
     def __init__(
         self,
@@ -79,6 +92,27 @@ class _Repeated:
         self.after = after
         self.offsets = offsets
         self.size = _SIZE.pack(_SIZE.size + len(before) + offsets.size + len(after))
+        # Of the last such request: its length, where its records are, their size as it stands before them.
+        self.frame_bytes = self.begin = self.end = 0
+        self.counted = b""
+
+    def find_records(self, frame: memoryview, at: int) -> bool:
+        """Whether records fill the frame from `at` on but for tags; then `begin` and `end` tell where."""
+        end = len(frame)
+        if end - at < _LEAST_BYTES:
+            return False
+        if self.version < _FIRST_FLEXIBLE:
+            size = _SIZE.unpack_from(frame, at)[0]
+            begin = at + _SIZE.size
+        else:
+            end -= len(_NO_TAGS)
+            size, begin = read_uvarint(frame, at)
+            size -= 1
+        if size != end - begin:
+            return False
+        self.frame_bytes, self.begin, self.end = len(frame), begin, end
+        self.counted = bytes(frame[at:begin])
+        return True
 
 
 class RepeatedProduces:
@@ -138,20 +172,11 @@ class RepeatedProduces:
         known = self._known.get((b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), principal))
         if known is None:
             return None
-        end = len(frame)
-        if end - at < _LEAST_BYTES:
+        is_like_last = len(frame) == known.frame_bytes and frame[at : known.begin] == known.counted
+        if not is_like_last and not known.find_records(frame, at):
             return None
-        if known.version < _FIRST_FLEXIBLE:
-            size = _SIZE.unpack_from(frame, at)[0]
-            begin = at + 4
-        else:
-            end -= len(_NO_TAGS)
-            size, begin = read_uvarint(frame, at)
-            size -= 1
-            if frame[end:] != _NO_TAGS:
-                return None
-        # Only records, and not those of a transaction.
-        if size != end - begin or frame[begin + _ATTRIBUTES_AT] & _TRANSACTIONAL:
+        begin, end = known.begin, known.end
+        if frame[begin + _ATTRIBUTES_AT] & _TRANSACTIONAL or frame[end:] != _NO_TAGS[: len(frame) - end]:
             return None
         records = frame[begin:end]
         now_ms = services.environment.clock.wall_ms()
