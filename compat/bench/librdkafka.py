@@ -26,7 +26,7 @@ from compat.bench.report import Row
 from compat.bench.rounds import in_rounds
 from compat.bench.rows import END_TO_END
 from compat.bench.sides import Side
-from compat.bench.turns import GB, cpu_s
+from compat.bench.turns import GB, cpu_s, touch_memory
 from compat.brokers import BrokerProcess
 
 RUN_S: Final = 3.0
@@ -78,6 +78,7 @@ def _throughput(side: Side) -> list[float]:
     read_back: list[float] = []
     for name, properties in PRODUCERS.items():
         with side.topic(TOPIC, 1):
+            touch_memory(broker.directory)
             count, *found = _produce(broker, properties)
             # Sent again after all, a record may be there twice.
             assert side.end_offsets(TOPIC, 1)[0] >= count

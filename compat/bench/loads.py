@@ -16,12 +16,13 @@ from compat.bench.frames import Batch
 from compat.bench.generator import Answer, Fetch, Plan, Producer, Result, Stream, run
 from compat.bench.report import Target
 from compat.bench.sides import PATIENCE_S, Side, asked
+from compat.bench.turns import BYTES_AT_MOST, touch_memory
 from compat.brokers import BrokerProcess
 
 # Of what is not measured at the beginning of each run.
 _WARM_UP_S: Final = 0.3
-# More would be written back to the disk while the next row runs.
-_BYTES_AT_MOST: Final = 1_200_000_000
+# Batches from here on fill memory.
+_MUCH_BYTES: Final = 16_000
 _FILLED_BYTES: Final = 300_000_000
 _FILLED_BATCHES: Final = 20_000
 _FILLING_CONNECTIONS: Final = 4
@@ -58,7 +59,7 @@ class Load:
             in_flight=self.in_flight,
             warm_up_s=_WARM_UP_S,
             seconds=seconds,
-            bytes_at_most=_BYTES_AT_MOST,
+            bytes_at_most=BYTES_AT_MOST,
         )
 
 
@@ -83,6 +84,8 @@ class Produce(Load):
 
             def once(seconds: float) -> Result:
                 before = sum(side.end_offsets(topic, self.partitions))
+                if len(self.batch.data) >= _MUCH_BYTES:
+                    touch_memory(side.brokers[0].directory)
                 result = run(self.plan(side, streams, seconds))
                 stored = sum(side.end_offsets(topic, self.partitions)) - before
                 assert stored == result.total * self.batch.records, (

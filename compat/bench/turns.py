@@ -11,6 +11,9 @@ from typing import Final
 from compat.brokers import BrokerProcess
 
 GB: Final = 1_000_000_000
+# What one run may write: more would be written back to the disk while the next one runs.
+BYTES_AT_MOST: Final = 1_200_000_000
+_CHUNK: Final = bytes(1 << 20)
 
 
 def turns(kinds: Sequence[str], rounds: int) -> Iterator[str]:
@@ -36,6 +39,18 @@ def ended(broker: BrokerProcess) -> Iterator[BrokerProcess]:
         yield broker
     finally:
         broker.kill()
+
+
+def touch_memory(folder: Path) -> None:
+    """Have memory at hand for what is written next.
+
+    A virtual machine's host may take back what is free for seconds; who needs it then waits for it.
+    """
+    path = folder / "touched"
+    with path.open("wb", buffering=0) as file:
+        for _ in range(0, BYTES_AT_MOST, len(_CHUNK)):
+            file.write(_CHUNK)
+    path.unlink()
 
 
 def seconds(work: Callable[[], object]) -> float:
