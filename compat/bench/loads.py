@@ -85,7 +85,7 @@ class Produce(Load):
             def once(seconds: float) -> Result:
                 before = sum(side.end_offsets(topic, self.partitions))
                 if len(self.batch.data) >= _MUCH_BYTES:
-                    touch_memory(side.brokers[0].directory)
+                    touch_memory(side.brokers[0].data_directory.parent)
                 result = run(self.plan(side, streams, seconds))
                 stored = sum(side.end_offsets(topic, self.partitions)) - before
                 assert stored == result.total * self.batch.records, (

@@ -11,8 +11,9 @@ from typing import Final
 from compat.brokers import BrokerProcess
 
 GB: Final = 1_000_000_000
-# What one run may write: more would be written back to the disk while the next one runs.
-BYTES_AT_MOST: Final = 1_200_000_000
+# What one run may write: more would be written back to the disk while the next one runs. And hosts that
+# take back free memory leave 1 GiB alone for a while.
+BYTES_AT_MOST: Final = 900_000_000
 _CHUNK: Final = bytes(1 << 20)
 
 

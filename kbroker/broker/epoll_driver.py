@@ -96,7 +96,6 @@ class EpollReactor:
                 await trio.lowlevel.checkpoint()
                 waited_ms = clock.monotonic_ms()
 
-
     def serve(self, events: Iterable[tuple[int, int]]) -> None:
         """Sockets by number have something, as epoll tells it."""
         drivers, unsent = self.drivers, self.unsent

@@ -257,8 +257,7 @@ _TEXTS: dict[str, str] = {
     "leader.replication.throttled.rate": "Bytes per second a broker serves to throttled followers.",
     "listener.security.protocol.map": "The security protocol of each listener's name.",
     "listeners": (
-        "Addresses to listen on, as NAME://host:port; an empty host means every interface, port 0 a free "
-        "one."
+        "Addresses to listen on, as NAME://host:port; an empty host means every interface, port 0 a free one."
     ),
     "log.cleaner.backoff.ms": "How long the cleaner rests when nothing is to be compacted.",
     "log.cleaner.dedupe.buffer.size": "Memory for the keys of a compaction.",

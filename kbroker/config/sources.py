@@ -202,5 +202,3 @@ def check_values(settings: Mapping[str, Setting]) -> None:
             raise ConfigError(
                 f"{name} ({setting.origin}) asks for access control, which kbroker does not support yet."
             )
-
-

@@ -35,9 +35,7 @@ TOPIC = {"cleanup.policy": "compact,delete", "segment.bytes": "2097152", "min.cl
 @pytest.fixture(scope="module")
 def config() -> Config:
     """The broker that gave the answers: its file and its dynamic configs."""
-    static = Config.from_sources(
-        properties.parse((KAFKA / "server.properties").read_text()), mode="kafka"
-    )
+    static = Config.from_sources(properties.parse((KAFKA / "server.properties").read_text()), mode="kafka")
     return static.with_dynamic(
         {
             "log.retention.ms": "7200000",
