@@ -1,5 +1,7 @@
 """The parts of the measurements that need no broker: turns, frames, members of a group."""
 
+import os
+import signal
 import struct
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,10 @@ class FakeBroker(BrokerProcess):
     def __init__(self, kind: str, done: list[str]) -> None:
         self.kind = kind
         self._done = done
+
+    @property
+    def pid(self) -> int:
+        return ord(self.kind)
 
     def start(self) -> None:
         self._done.append(f"start {self.kind}")
@@ -84,13 +90,23 @@ def test_rounds_warm_up_take_turns_and_fill_their_rows(
 ) -> None:
     done: list[str] = []
     monkeypatch.setattr(sides, "broker_of", lambda kind, *_: FakeBroker(kind, done))
+    stopped: set[int] = set()
+
+    def kill(pid: int, number: signal.Signals) -> None:
+        (stopped.add if number == signal.SIGSTOP else stopped.discard)(pid)
+
+    monkeypatch.setattr(os, "kill", kill)
 
     def one_round(side: Side) -> list[float]:
         done.append(f"round {side.kind}")
+        # The other one stands still.
+        assert len(stopped) == 1
+        assert stopped.isdisjoint(side.pids)
         return [len(done), -len(done)]
 
     rows = [Row("one", "s"), Row("other", "s")]
     assert rounds.in_rounds(rows, one_round, ["a", "b"], 2, tmp_path / "folder") == rows
+    assert not stopped
     warmed = ["start a", "start b", "round a", "round b"]
     assert done == [*warmed, "round a", "round b", "round b", "round a", "kill b", "kill a"]
     assert [row.values for row in rows] == [{"a": [5, 8], "b": [6, 7]}, {"a": [-5, -8], "b": [-6, -7]}]
