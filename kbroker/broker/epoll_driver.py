@@ -200,7 +200,10 @@ class EpollDriver:
         self.close()
 
     def go_on(self, event: int) -> None:
-        """There is room, or the others have had the loop: send, and handle more of what was held back."""
+        """There is room, or the others have had the loop: send, and handle more of what was held back.
+
+        Or the client is gone.
+        """
         if not event & EPOLLIN and event & (EPOLLHUP | EPOLLERR):
             self.close()
             return

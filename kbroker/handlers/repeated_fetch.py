@@ -15,7 +15,6 @@ too little for min bytes, errors, aborted transactions.
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from kbroker.handlers.fetch import (
@@ -25,38 +24,36 @@ from kbroker.handlers.fetch import (
     NO_EPOCH,
     READ_COMMITTED,
 )
+from kbroker.handlers.repeated import (
+    BEHIND_CORRELATION,
+    FIRST_WITH_LOG_START,
+    MARK,
+    MAX_KEY_BYTES,
+    OFFSET,
+    OFFSETS,
+    OLD_OFFSETS,
+    SIZE,
+    Remembered,
+    offsets_of,
+    split_at_offsets,
+)
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.fetch_response import FetchableTopicResponse, FetchResponse, PartitionData
-from kbroker.protocol.header import read_request_header, write_response_header
+from kbroker.protocol.header import read_request_header
 from kbroker.protocol.primitives import uvarint
 from kbroker.replication.fetch_session import FINAL_EPOCH, FIRST_VERSION_WITH_TOPIC_IDS, NO_SESSION
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from kbroker.handlers.context import RequestContext, Services
-    from kbroker.metadata.image import MetadataImage
     from kbroker.protocol.generated.fetch_request import FetchPartition, FetchRequest
     from kbroker.protocol.primitives import Message, Part
     from kbroker.replication.partition import Partition
     from kbroker.replication.replica_manager import HostedTopic
 
-    # The request's bytes but for correlation id and fetch offset, where that stands, the principal.
-    Key: TypeAlias = tuple[bytes, int, str]
+# The request's bytes but for correlation id and fetch offset, where that stands, the principal.
+Key = tuple[bytes, int, str]
 
 _FIRST_FLEXIBLE = 12
-_FIRST_WITH_LOG_START = 5
-_SIZE = Struct(">i")
-_OFFSET = Struct(">q")
-# High watermark, last stable offset and, in later versions, log start offset of an answer.
-_OFFSETS = Struct(">qqq")
-_OLD_OFFSETS = Struct(">qq")
-_MARK = 0x5EED_0FF5_E7B1_7E55
-# API key and version stand before the correlation id, the rest of the header behind it.
-_BEHIND_CORRELATION = 8
-_MAX_KEPT = 4096
-# A client id can be 32 KiB long, and another one each time.
-_MAX_FRAME_BYTES = 1024
 
 
 class _Repeated:
@@ -94,29 +91,28 @@ class _Repeated:
         # Without the time to wait whatever is there is enough.
         self.min_bytes = min(request.min_bytes, max_bytes) if request.max_wait_ms > 0 else 0
         self.is_flexible = version >= _FIRST_FLEXIBLE
-        self.has_log_start = version >= _FIRST_WITH_LOG_START
+        self.has_log_start = version >= FIRST_WITH_LOG_START
         self.before, self.between, self.after = _answer_around_records(request, version)
-        offsets = _OFFSETS if self.has_log_start else _OLD_OFFSETS
         # With the correlation id, but without the records and their own size.
-        self._size = _SIZE.size + len(self.before) + offsets.size + len(self.between) + len(self.after)
+        around = len(self.before) + len(self.between) + len(self.after)
+        self._size = SIZE.size + around + offsets_of(version).size
         self.count(0)
 
     def count(self, length: int) -> None:
         """The next answer has `length` bytes of records."""
-        counted = uvarint(length + 1) if self.is_flexible else _SIZE.pack(length)
+        counted = uvarint(length + 1) if self.is_flexible else SIZE.pack(length)
         self.length = length
         self.counted = self.between + counted
-        self.size = _SIZE.pack(self._size + len(counted) + length)
+        self.size = SIZE.pack(self._size + len(counted) + length)
 
 
-class RepeatedFetches:
-    """Shared by all connections of a broker; forgets everything when the metadata changes."""
+class RepeatedFetches(Remembered[Key, _Repeated]):
+    """Shared by all connections of a broker."""
 
-    __slots__ = ("_behind", "_image", "_known")
+    __slots__ = ("_behind",)
 
     def __init__(self) -> None:
-        self._image: MetadataImage | None = None
-        self._known: dict[Key, _Repeated] = {}
+        super().__init__()
         # Version and rack id → bytes behind the fetch offset of such a request that was learned: a guess
         # where others have theirs, which `_known` confirms.
         self._behind: dict[tuple[int, str], int] = {}
@@ -124,17 +120,15 @@ class RepeatedFetches:
     def learn(self, frame: memoryview, request: FetchRequest, context: RequestContext) -> int:
         """Remember a request that was handled; where its like have their offset, 0 if they are not known."""
         version = context.api_version
-        if len(frame) > _MAX_FRAME_BYTES or not _is_plain(request, version):
+        if len(frame) > MAX_KEY_BYTES or not _is_plain(request, version):
             return 0
         services = context.services
-        image = services.metadata.image
-        if image is not self._image:
-            self._image = image
-            self._forget()
+        self._see(services.metadata.image)
         principal = context.connection.principal
-        at = len(frame) - self._behind.get((version, request.rack_id), 0)
-        if _key(frame, at, principal) in self._known:
-            return at
+        guessed_at = len(frame) - self._behind.get((version, request.rack_id), 0)
+        key = _key(frame, guessed_at, principal)
+        if key in self._known:
+            return guessed_at
         topic = request.topics[0]
         asked = topic.partitions[0]
         by_id = version >= FIRST_VERSION_WITH_TOPIC_IDS
@@ -145,14 +139,14 @@ class RepeatedFetches:
             return 0
         at = _offset_at(frame, request, asked, version)
         if at:
-            if len(self._known) >= _MAX_KEPT:
-                self._forget()
+            if at != guessed_at:
+                key = _key(frame, at, principal)
+            self._remember(key, _Repeated(request, context, hosted, partition))
             self._behind[version, request.rack_id] = len(frame) - at
-            self._known[_key(frame, at, principal)] = _Repeated(request, context, hosted, partition)
         return at
 
     def _forget(self) -> None:
-        self._known.clear()
+        super()._forget()
         self._behind.clear()
 
     def answer(self, frame: memoryview, at: int, principal: str, services: Services) -> list[Part] | None:
@@ -169,7 +163,7 @@ class RepeatedFetches:
         if not partition.is_leader or known.leader_epoch not in (NO_EPOCH, partition.leader_epoch):
             return []
         log = partition.log
-        offset: int = _OFFSET.unpack_from(frame, at)[0]
+        offset: int = OFFSET.unpack_from(frame, at)[0]
         high_watermark = log.high_watermark
         last_stable_offset = log.last_stable_offset
         upper_offset = last_stable_offset if known.read_committed else high_watermark
@@ -188,9 +182,9 @@ class RepeatedFetches:
         statistics.total_fetch_requests += 1
         statistics.bytes_out += length
         if known.has_log_start:
-            offsets = _OFFSETS.pack(high_watermark, last_stable_offset, log.log_start_offset)
+            offsets = OFFSETS.pack(high_watermark, last_stable_offset, log.log_start_offset)
         else:
-            offsets = _OLD_OFFSETS.pack(high_watermark, last_stable_offset)
+            offsets = OLD_OFFSETS.pack(high_watermark, last_stable_offset)
         if length != known.length:
             known.count(length)
         head = b"".join((known.size, frame[4:8], known.before, offsets, known.counted))
@@ -198,7 +192,7 @@ class RepeatedFetches:
 
 
 def _key(frame: memoryview, at: int, principal: str) -> Key:
-    return b"".join((frame[:4], frame[_BEHIND_CORRELATION:at], frame[at + _OFFSET.size :])), at, principal
+    return b"".join((frame[:4], frame[BEHIND_CORRELATION:at], frame[at + OFFSET.size :])), at, principal
 
 
 def _is_plain(request: FetchRequest, version: int) -> bool:
@@ -235,19 +229,16 @@ def _answer_around_records(request: FetchRequest, version: int) -> tuple[bytes, 
     """What stands between correlation id and high watermark of an answer, its offsets and the records'
     size, and behind the records."""
     topic = request.topics[0]
-    mark = _OFFSET.pack(_MARK)
+    mark = OFFSET.pack(MARK)
     aborted: Any = [] if request.isolation_level == READ_COMMITTED else None
     index = topic.partitions[0].partition
-    data = PartitionData(index, 0, _MARK, _MARK, _MARK, aborted_transactions=aborted, records=mark)
+    # High watermark, last stable offset, log start offset.
+    data = PartitionData(index, 0, MARK, MARK, MARK, aborted_transactions=aborted, records=mark)
     answer = FetchResponse(0, 0, NO_SESSION, [FetchableTopicResponse(topic.topic, topic.topic_id, [data])])
-    parts: list[Any] = []
-    write_response_header(parts, API_KEY, version, 0)
-    answer.write(parts, version)
-    offsets = _OFFSETS if version >= _FIRST_WITH_LOG_START else _OLD_OFFSETS
-    before, _, rest = b"".join(parts).partition(mark * (offsets.size // _OFFSET.size))
+    before, rest = split_at_offsets(API_KEY, version, answer)
     between, _, after = rest.partition(mark)
-    counted = 1 if version >= _FIRST_FLEXIBLE else _SIZE.size
-    return before[_SIZE.size :], between[:-counted], after
+    counted = 1 if version >= _FIRST_FLEXIBLE else SIZE.size
+    return before, between[:-counted], after
 
 
 def _encoded(message: Message, version: int) -> bytes:

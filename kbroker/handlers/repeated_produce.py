@@ -13,10 +13,20 @@ is appended through `produce.handle`, and what the log refuses through `produce.
 
 from __future__ import annotations
 
-from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kbroker.handlers.produce import API_KEY, FIRST_VERSION_WITH_TOPIC_IDS, refuse
+from kbroker.handlers.repeated import (
+    BEHIND_CORRELATION,
+    MARK,
+    MAX_KEY_BYTES,
+    OFFSETS,
+    OLD_OFFSETS,
+    SIZE,
+    Remembered,
+    offsets_of,
+    split_at_offsets,
+)
 from kbroker.log.partition_log import AppendOrigin
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.generated.produce_response import (
@@ -24,36 +34,24 @@ from kbroker.protocol.generated.produce_response import (
     ProduceResponse,
     TopicProduceResponse,
 )
-from kbroker.protocol.header import write_response_header
 from kbroker.protocol.primitives import read_uvarint, uvarint
 
 if TYPE_CHECKING:
+    from struct import Struct
+
     from kbroker.handlers.context import RequestContext, Services
-    from kbroker.metadata.image import MetadataImage
     from kbroker.protocol.generated.produce_request import ProduceRequest
     from kbroker.replication.partition import Partition
     from kbroker.replication.replica_manager import HostedTopic
 
 _CLIENT = AppendOrigin.CLIENT
 _FIRST_FLEXIBLE = 9
-_FIRST_WITH_LOG_START = 5
-_SIZE = Struct(">i")
-# Base offset, log append time and, in later versions, log start offset of an answer.
-_OFFSET = Struct(">q")
-_OFFSETS = Struct(">qqq")
-_OLD_OFFSETS = Struct(">qq")
-_MARK = 0x5EED_0FF5_E7B1_7E55
 # No tags: of the partition, the topic and the request.
 _NO_TAGS = b"\0\0\0"
 # Of the attributes' low byte in a batch; and of size, a batch's header and tags.
 _ATTRIBUTES_AT = 22
 _LEAST_BYTES = 4 + 61 + len(_NO_TAGS)
 _TRANSACTIONAL = 0x10
-# API key and version stand before the correlation id, the rest of the header behind it.
-_BEHIND_CORRELATION = 8
-_MAX_KEPT = 4096
-# A client id can be 32 KiB long, and another one each time.
-_MAX_KEY_BYTES = 1024
 
 
 class _Repeated:
@@ -91,7 +89,7 @@ class _Repeated:
         self.before = before
         self.after = after
         self.offsets = offsets
-        self.size = _SIZE.pack(_SIZE.size + len(before) + offsets.size + len(after))
+        self.size = SIZE.pack(SIZE.size + len(before) + offsets.size + len(after))
         # Of the last such request: its length, where its records are, their size as it stands before them.
         self.frame_bytes = self.begin = self.end = 0
         self.counted = b""
@@ -102,8 +100,8 @@ class _Repeated:
         if end - at < _LEAST_BYTES:
             return False
         if self.version < _FIRST_FLEXIBLE:
-            size = _SIZE.unpack_from(frame, at)[0]
-            begin = at + _SIZE.size
+            size = SIZE.unpack_from(frame, at)[0]
+            begin = at + SIZE.size
         else:
             end -= len(_NO_TAGS)
             size, begin = read_uvarint(frame, at)
@@ -115,14 +113,10 @@ class _Repeated:
         return True
 
 
-class RepeatedProduces:
-    """Shared by all connections of a broker; forgets everything when the metadata changes."""
+class RepeatedProduces(Remembered[tuple[bytes, str], _Repeated]):
+    """Shared by all connections of a broker."""
 
-    __slots__ = ("_image", "_known")
-
-    def __init__(self) -> None:
-        self._image: MetadataImage | None = None
-        self._known: dict[tuple[bytes, str], _Repeated] = {}
+    __slots__ = ()
 
     def learn(self, frame: memoryview, request: ProduceRequest, context: RequestContext) -> int:
         """Remember a request that was handled; where its like have their records, 0 if they are not known."""
@@ -137,17 +131,14 @@ class RepeatedProduces:
         if version >= _FIRST_FLEXIBLE:
             counted, tail = uvarint(length + 1), _NO_TAGS
         else:
-            counted, tail = _SIZE.pack(length), b""
+            counted, tail = SIZE.pack(length), b""
         at = len(frame) - len(tail) - length - len(counted)
-        if at > _MAX_KEY_BYTES:
+        if at > MAX_KEY_BYTES:
             return 0
         if frame[at : at + len(counted)] != counted or frame[len(frame) - len(tail) :] != tail:
             return 0
-        key = b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), context.connection.principal
-        image = context.services.metadata.image
-        if image is not self._image or len(self._known) >= _MAX_KEPT:
-            self._image = image
-            self._known.clear()
+        key = b"".join((frame[:4], frame[BEHIND_CORRELATION:at])), context.connection.principal
+        self._see(context.services.metadata.image)
         if key not in self._known:
             replicas = context.services.replicas
             by_id = version >= FIRST_VERSION_WITH_TOPIC_IDS
@@ -158,9 +149,12 @@ class RepeatedProduces:
             # As long as the metadata stays: by it replicas and configs are what they are.
             if not partition.acknowledges_at_once:
                 return 0
-            offsets = _OFFSETS if version >= _FIRST_WITH_LOG_START else _OLD_OFFSETS
-            around = _answer_around_offsets(topic.name, topic.topic_id, data.index, version, offsets)
-            self._known[key] = _Repeated(hosted, partition, request.acks, version, offsets, *around)
+            # Base offset, log append time, log start offset.
+            answered = PartitionProduceResponse(data.index, 0, MARK, MARK, MARK)
+            answer = ProduceResponse([TopicProduceResponse(topic.name, topic.topic_id, [answered])])
+            around = split_at_offsets(API_KEY, version, answer)
+            kind = _Repeated(hosted, partition, request.acks, version, offsets_of(version), *around)
+            self._remember(key, kind)
         return at
 
     def append(
@@ -169,7 +163,7 @@ class RepeatedProduces:
         """Append the records; the whole answer, or why the log refused them. None: nothing was done."""
         if services.metadata.image is not self._image:
             return None
-        known = self._known.get((b"".join((frame[:4], frame[_BEHIND_CORRELATION:at])), principal))
+        known = self._known.get((b"".join((frame[:4], frame[BEHIND_CORRELATION:at])), principal))
         if known is None:
             return None
         is_like_last = len(frame) == known.frame_bytes and frame[at : known.begin] == known.counted
@@ -186,26 +180,12 @@ class RepeatedProduces:
             )
         except KafkaError as error:
             return error.with_traceback(None)
-        if known.offsets is _OFFSETS:
-            offsets = _OFFSETS.pack(info.first_offset, info.log_append_time_ms, info.log_start_offset)
+        if known.offsets is OFFSETS:
+            offsets = OFFSETS.pack(info.first_offset, info.log_append_time_ms, info.log_start_offset)
         else:
-            offsets = _OLD_OFFSETS.pack(info.first_offset, info.log_append_time_ms)
+            offsets = OLD_OFFSETS.pack(info.first_offset, info.log_append_time_ms)
         return b"".join((known.size, frame[4:8], known.before, offsets, known.after))
 
     def refuse(self, request: ProduceRequest, context: RequestContext, error: KafkaError) -> ProduceResponse:
         """The answer to a request whose records `append` could not append."""
         return refuse(request, context, error)
-
-
-def _answer_around_offsets(
-    name: str, topic_id: bytes, index: int, version: int, offsets: Struct
-) -> tuple[bytes, bytes]:
-    """What stands between correlation id and base offset of a successful answer, and behind its offsets."""
-    marks = (_MARK, _MARK, _MARK)
-    parts: list[Any] = []
-    write_response_header(parts, API_KEY, version, 0)
-    ProduceResponse(
-        [TopicProduceResponse(name, topic_id, [PartitionProduceResponse(index, 0, *marks)])]
-    ).write(parts, version)
-    before, _, after = b"".join(parts).partition(b"".join(map(_OFFSET.pack, marks))[: offsets.size])
-    return before[_SIZE.size :], after

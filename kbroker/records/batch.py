@@ -36,8 +36,6 @@ LOG_APPEND_TIME = 1
 
 _MAX_INT32 = 2**31 - 1
 _HEADER = Struct(">qiibIhiqqqhii")
-# The arguments of a `BatchHeader` from 61 bytes.
-unpack_batch_header = _HEADER.unpack_from
 _LENGTH = Struct(">i")
 _OFFSET = Struct(">q")
 _CRC = Struct(">I")

@@ -37,7 +37,6 @@ from kbroker.records.batch import (
     frame_batch,
     read_batch_header,
     set_timestamp_type,
-    unpack_batch_header,
 )
 from kbroker.records.compression import CODEC_NAMES, ZSTD, compress, decompress
 from kbroker.records.crc import crc32c
@@ -118,7 +117,7 @@ def validate_produced(
 ) -> tuple[memoryview, BatchHeader]:
     """The batch to append and its header, time stamped; `batch` itself unless it had to be recompressed."""
     size = len(batch)
-    header = BatchHeader(*unpack_batch_header(batch)) if size >= HEADER_SIZE else None
+    header = read_batch_header(batch) if size >= HEADER_SIZE else None
     if (
         header is None
         or header.batch_length + LENGTH_OVERHEAD != size

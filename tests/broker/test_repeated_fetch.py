@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kbroker.broker.connection import Connection
-from kbroker.handlers import repeated_fetch
+from kbroker.handlers import repeated, repeated_fetch
 from kbroker.protocol import errors
 from kbroker.protocol.generated.create_topics_request import CreatableTopic, CreateTopicsRequest
 from kbroker.protocol.generated.delete_topics_request import DeleteTopicsRequest, DeleteTopicState
@@ -411,7 +411,7 @@ def test_long_client_ids_are_not_remembered() -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeated_fetch, "_MAX_KEPT", 8)
+    monkeypatch.setattr(repeated, "_MAX_KEPT", 8)
     pair = Pair()
     pair.append(batch(10))
     for number in range(50):

@@ -58,6 +58,18 @@ def path_of(log: PartitionLog, region: FileRegion) -> str:
     return next(segment.path for segment in log.segments if segment.file is region.file)
 
 
+def stopped(batches: int) -> tuple[Environment, MemoryDisk, int]:
+    """A log of so many batches after a clean stop, and the size of each of them."""
+    environment = make_environment()
+    log, directory, disk = new_log(environment=environment)
+    for _ in range(batches):
+        append(log, b"x" * 5000)
+    size = log.size_bytes // batches
+    log.flush(NOW_MS)
+    directory.close(clean=True)
+    return environment, disk, size
+
+
 class Story:
     """Something happens to a log; in between it is read."""
 
@@ -86,7 +98,7 @@ class Story:
         gap = self.numbers.choice([0, 0, 0, 0, 0, 1, 5])
         batch = batch_of(values, base_offset=self.log.log_end_offset + gap)
         self.log.append_as_follower(batch, NOW_MS)
-        self.log.high_watermark = self.log.high_watermark_limit
+        self.log.commit(self.log.high_watermark_limit)
 
     def start_anew(self, *, clean: bool) -> None:
         self.log.flush(NOW_MS)
@@ -141,13 +153,7 @@ def test_a_batch_larger_than_the_limit_is_found_without_a_look() -> None:
 
 
 def test_after_a_start_a_place_is_looked_at_once() -> None:
-    environment = make_environment()
-    log, directory, disk = new_log(environment=environment)
-    for _ in range(20):
-        append(log, b"x" * 5000)
-    size = log.size_bytes // 20
-    log.flush(NOW_MS)
-    directory.close(clean=True)
+    environment, disk, size = stopped(20)
     log, _ = reopen(environment)
     counts = []
     for _ in range(2):
@@ -164,13 +170,7 @@ def test_after_a_start_a_place_is_looked_at_once() -> None:
 
 @pytest.mark.parametrize("entry", [2, 9])
 def test_an_index_that_lies_after_a_start_is_not_believed(entry: int) -> None:
-    environment = make_environment()
-    log, directory, disk = new_log(environment=environment)
-    for _ in range(20):
-        append(log, b"x" * 5000)
-    size = log.size_bytes // 20
-    log.flush(NOW_MS)
-    directory.close(clean=True)
+    environment, disk, size = stopped(20)
     index = disk.open(f"{LOG_PATH}/{0:020d}.index")
     # An offset that lies within the batch before; a position within the batch.
     index.pwrite(bytes([7]), 8 * entry + 7)
@@ -184,13 +184,7 @@ def test_an_index_that_lies_after_a_start_is_not_believed(entry: int) -> None:
 @pytest.mark.parametrize("last_offset_delta", [-(2**31), -1, 1, 12, 2**31 - 1])
 def test_a_damaged_header_at_an_entry_is_not_believed(last_offset_delta: int) -> None:
     """Its offsets are damaged in a way that its last one is what the index says; no CRC covers the first."""
-    environment = make_environment()
-    log, directory, disk = new_log(environment=environment)
-    for _ in range(20):
-        append(log, b"x" * 5000)
-    size = log.size_bytes // 20
-    log.flush(NOW_MS)
-    directory.close(clean=True)
+    environment, disk, size = stopped(20)
     file = disk.open(f"{LOG_PATH}/{0:020d}.log")
     file.pwrite(struct.pack(">q", 9 - last_offset_delta), 9 * size)
     file.pwrite(struct.pack(">i", last_offset_delta), 9 * size + 23)
@@ -207,15 +201,7 @@ def test_a_damaged_header_at_an_entry_is_not_believed(last_offset_delta: int) ->
 
 
 def test_damage_on_disk_is_found_where_the_place_is_known() -> None:
-    environment = make_environment()
-    log, directory, _ = new_log(environment=environment)
-    for _ in range(10):
-        append(log, b"x" * 5000)
-    size = log.size_bytes // 10
-    log.flush(NOW_MS)
-    directory.close(clean=True)
-    disk = environment.disk
-    assert isinstance(disk, MemoryDisk)
+    environment, disk, size = stopped(10)
     disk.open(f"{LOG_PATH}/{0:020d}.log").pwrite(b"!", 6 * size + 200)
     log, _ = reopen(environment)
     log.segments.active.rebuild_indexes()
