@@ -105,6 +105,9 @@ class Disk(Protocol):
     def max_files(self) -> int:
         """How many files this process may have open, clients' sockets among them."""
 
+    def unwritten_bytes_allowed(self) -> int:
+        """How much may be appended, and wait to be written, before the system holds up whoever appends."""
+
     def space(self, path: str) -> tuple[int, int]:
         """(total bytes, usable bytes) of the volume."""
 

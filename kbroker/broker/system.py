@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from functools import cache
 
+from kbroker.broker.page_cache import unwritten_bytes_allowed
+
 Offload = Callable[[Callable[[], None], Callable[[BaseException | None], None]], None]
 Data = bytes | bytearray | memoryview
 
@@ -56,7 +58,7 @@ class SystemRandom:
 class OsFile:
     """A file descriptor, written at its end."""
 
-    __slots__ = ("_fd", "_path")
+    __slots__ = ("__weakref__", "_fd", "_path")
 
     def __init__(self, path: str, create: bool) -> None:
         # Set first, so that __del__ has something to look at when the open fails.
@@ -231,6 +233,9 @@ class OsDisk:
 
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return sys.maxsize if most == resource.RLIM_INFINITY else most
+
+    def unwritten_bytes_allowed(self) -> int:
+        return unwritten_bytes_allowed()
 
     def space(self, path: str) -> tuple[int, int]:
         facts = os.statvfs(path)

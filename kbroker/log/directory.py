@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from kbroker.environment import Environment, File
+from kbroker.environment import Environment
 from kbroker.log.checkpoints import (
     TopicPartition,
     decode_clean_shutdown,
@@ -34,6 +34,7 @@ from kbroker.log.identity import LogDirectoryError as LogDirectoryError
 from kbroker.log.open_files import OpenFiles
 from kbroker.log.partition_log import PartitionLog
 from kbroker.log.recovery import LoadedLog, LogLoader, new_log
+from kbroker.log.writeback import Writeback
 from kbroker.protocol.errors import KafkaError
 from kbroker.protocol.primitives import METADATA_TOPIC_ID
 
@@ -75,6 +76,7 @@ class LogDirectory:
         self._disk = environment.disk
         # Half of what the process may have open: clients need theirs.
         self.files = OpenFiles(self._disk, max(self._disk.max_files() // 2, 1), self._make_if_missing)
+        self.writeback = Writeback(self._disk, self.on_refusal_or_failure)
         # Directories of logs that nothing was written to yet, and their topics' ids.
         self._unmade: dict[str, bytes] = {}
         self._meta = meta
@@ -91,8 +93,6 @@ class LogDirectory:
         self._written: dict[str, Mapping[TopicPartition, int]] = {}
         self._writes: dict[str, Mapping[TopicPartition, int]] = {}
         self._prepared: dict[str, Mapping[TopicPartition, int]] = {}
-        self._writebacks: list[tuple[File, int, int]] = []
-        self._writing_back = False
         # A log was deleted that checkpoints may still name: its namesake should not have to wait for that.
         self._names_gone = False
 
@@ -428,31 +428,6 @@ class LogDirectory:
         requests = list(self._flush_requests)
         self._flush_requests.clear()
         return requests
-
-    def request_writeback(self, file: File, position: int, length: int) -> None:
-        """At once: a second later there could be more than the kernel lets anybody add to."""
-        self._writebacks.append((file, position, length))
-        if not self._writing_back:
-            self._write_back()
-
-    def _write_back(self) -> None:
-        self._writing_back = True
-        ranges, self._writebacks = self._writebacks, []
-
-        def work() -> None:
-            for file, position, length in ranges:
-                file.start_writeback(position, length)
-
-        self._disk.offload(work, self._on_written_back)
-
-    def _on_written_back(self, error: BaseException | None) -> None:
-        self._writing_back = False
-        if isinstance(error, OSError):
-            self.on_refusal_or_failure(error)
-        elif error is not None:
-            raise error
-        if self._writebacks:
-            self._write_back()
 
     def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
         self._discarded += [(now_ms + delay_ms, path) for path in paths]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from kbroker.environment import File
     from kbroker.log.open_files import OpenFiles
     from kbroker.log.partition_log import PartitionLog
+    from kbroker.log.writeback import Writeback
 
 
 class LogOwner(Protocol):
     """Wishes are noted, not waited for; the edge carries them out off the loop."""
 
     files: OpenFiles
+    writeback: Writeback
 
     def on_failure(self, error: OSError) -> None:
         """The disk can't be trusted any more: all logs here are offline."""
@@ -23,9 +24,6 @@ class LogOwner(Protocol):
 
     def defer_flush(self, log: PartitionLog) -> None:
         """Flush `log` a little later: it was refused now."""
-
-    def request_writeback(self, file: File, position: int, length: int) -> None:
-        """Begin writing this range out soon."""
 
     def discard(self, paths: list[str], delay_ms: int, now_ms: int) -> None:
         """Remove these files after the delay."""

@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 # Appends whose positions are remembered, so that a tail fetch looks nothing up.
 _RECENT_APPENDS = 32
-# How much is written before the kernel is asked to start writing it out.
+# What is noted as one range to be written out.
 _WRITEBACK_BYTES = 16 * 1024 * 1024
 
 
@@ -259,7 +259,7 @@ class PartitionLog(ReadableLog):
             self._owner.request_flush(self)
         if segment.size - self._writeback_from >= _WRITEBACK_BYTES:
             start, self._writeback_from = self._writeback_from, segment.size
-            self._owner.request_writeback(segment.file, start, segment.size - start)
+            self._owner.writeback.add(segment.file, start, segment.size - start)
 
     def _note_producer(self, segment: Segment, batch: memoryview, header: BatchHeader) -> None:
         if not header.is_control:

@@ -252,6 +252,7 @@ class MemoryDisk:
         self.on_read: Callable[[str], None] | None = None
         self.power_off_at: int | None = None
         self.files_allowed = 1024
+        self.unwritten_allowed = 0
         self._root = _Folder()
         self._locked: set[str] = set()
 
@@ -366,6 +367,9 @@ class MemoryDisk:
     def sync_all(self, path: str) -> None:
         self.count_write("sync", path)
         self._root.sync_all()
+
+    def unwritten_bytes_allowed(self) -> int:
+        return self.unwritten_allowed
 
     def max_files(self) -> int:
         return self.files_allowed

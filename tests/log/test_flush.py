@@ -9,7 +9,6 @@ from kbroker.log.partition_log import PartitionLog
 from kbroker.protocol.errors import KAFKA_STORAGE_ERROR, KafkaError
 from tests.fakes.disk import MemoryDisk
 from tests.fakes.world import make_environment
-from tests.handlers.support import DeferringDisk
 from tests.log.support import (
     LOG_PATH,
     NOW_MS,
@@ -259,30 +258,6 @@ def test_an_idle_directory_closes_without_a_write_per_log() -> None:
     before = disk.writes
     directory.close(clean=True)
     assert disk.writes - before < 40
-
-
-def test_writeback_begins_early() -> None:
-    log, _, disk = new_log()
-    for _ in range(33):
-        append(log, bytes(1 << 19))
-    assert len(disk.writebacks) == 1
-    (written,) = disk.writebacks
-    assert written[1] == 0
-    assert written[2] >= 16 << 20
-
-
-def test_one_thread_writes_back_at_a_time() -> None:
-    disk = DeferringDisk()
-    log, _, _ = new_log(None, make_environment(disk))
-    for _ in range(3 * 33):
-        append(log, bytes(1 << 19))
-    assert len(disk.offloaded) == 1
-    disk.run_offloaded()
-    assert len(disk.writebacks) == 1
-    disk.run_offloaded()
-    length = disk.writebacks[0][2]
-    assert [position for _, position, _ in disk.writebacks] == [0, length, 2 * length]
-    assert not disk.offloaded
 
 
 def test_a_refused_flush_is_tried_again() -> None:
