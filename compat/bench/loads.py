@@ -45,6 +45,8 @@ class Load:
     told: Mapping[str, Target | None] = field(default_factory=dict)
     # Whether it leaves its topic as it was, so that one does for all rounds.
     lasting: ClassVar = True
+    # Where a run ends that has not used up its time; 0 is never.
+    bytes_at_most: ClassVar = 0
 
     def opened(self, side: Side, topic: str) -> AbstractContextManager[Run]:
         """What runs it for so many seconds, on a topic that is there until then."""
@@ -59,7 +61,7 @@ class Load:
             in_flight=self.in_flight,
             warm_up_s=_WARM_UP_S,
             seconds=seconds,
-            bytes_at_most=BYTES_AT_MOST,
+            bytes_at_most=self.bytes_at_most,
         )
 
 
@@ -72,6 +74,8 @@ class Produce(Load):
     acks: int = 1
     idempotent: bool = False
     lasting: ClassVar = False
+    # What is written fills memory.
+    bytes_at_most: ClassVar = BYTES_AT_MOST
 
     @contextmanager
     def opened(self, side: Side, topic: str) -> Iterator[Run]:
