@@ -6,9 +6,9 @@ millisecond. So a request costs no task switch and no wait of trio's, which
 would cost as much as all the rest of a small request. Linux only.
 
     reads      one receive per event; what is left announces itself again
-    writes     small answers to small requests together, when some sockets have
-               been served: a client that has several connections is woken once;
-               all else at once; EPOLLOUT only while the client's socket is full
+    writes     answers without records together, when some sockets have been
+               served: a client that has several connections is woken once; all
+               else at once; EPOLLOUT only while the client's socket is full
     interest   EPOLLIN while the connection may be read from, EPOLLOUT while
                output waits; changed only when that changes
     yielded    a connection that gave up the loop asks for EPOLLOUT too, and
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 # listeners and the admin port get the loop.
 _MAX_EVENTS = 256
 _ROUNDS_MS = 2
-# Small requests that are answered together, and how large they may be.
+# How many requests are answered together, and how many full pages may have come meanwhile.
 _MAX_TOGETHER = 16
-_SMALL_BYTES = 2048
+_MAX_TOGETHER_PAGES = 128
+_PAGE_BITS = 12
 # How long a poll may wait itself: a client that has just been answered asks again within that.
 _LINGER_S = 0.001
 
@@ -66,6 +67,8 @@ class EpollReactor:
         self.drivers: dict[int, EpollDriver] = {}
         # Whose answers are to be sent together.
         self.unsent: list[EpollDriver] = []
+        # What has come meanwhile, in pages: such numbers are objects that are there already.
+        self.received_pages = 0
 
     def add(self, sock: socket.socket, connection: Connection) -> EpollDriver:
         """Serve a connection from now on."""
@@ -111,9 +114,13 @@ class EpollReactor:
                     driver.go_on(event)
             except Exception as error:
                 driver.fail(error)
-            if len(unsent) == _MAX_TOGETHER:
+            if len(unsent) == _MAX_TOGETHER or (self.received_pages and self._is_much()):
                 self._end_turn()
         self._end_turn()
+
+    def _is_much(self) -> bool:
+        """Whether the clients behind large requests have waited for long enough."""
+        return self.received_pages >= _MAX_TOGETHER_PAGES or self.network.slice_is_over()
 
     def _end_turn(self) -> None:
         for driver in self.unsent:
@@ -122,6 +129,7 @@ class EpollReactor:
             except Exception as error:
                 driver.fail(error)
         self.unsent.clear()
+        self.received_pages = 0
         try:
             self.finish_turn()
         except Exception as error:
@@ -174,7 +182,10 @@ class EpollDriver:
                 rest = self._socket.recv_into(connection.receive_buffer())
                 connection.received(rest)
                 count += rest
-        if count <= _SMALL_BYTES and len(connection.output) <= 1 and not connection.paused:
+        pages = count >> _PAGE_BITS
+        if pages < _MAX_TOGETHER_PAGES and len(connection.output) <= 1 and not connection.paused:
+            if pages:
+                self._reactor.received_pages += pages
             if connection.output:
                 self._reactor.unsent.append(self)
             elif connection.close_reason is not None:
