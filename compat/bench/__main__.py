@@ -11,7 +11,6 @@ from typing import Final
 
 from compat import artifact
 from compat.bench import generator, report
-from compat.bench.awake import cores_awake
 from compat.bench.measurements import MEASUREMENTS, SINGLE
 from compat.brokers import Kbroker
 from compat.kafka import artifacts
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     # Figures of other settings, of kbroker alone, or of a mere try, are for the one who asked.
     kept = report.REFERENCE in kinds and options.rounds >= KEPT_ROUNDS and not Kbroker.given
     status = 0
-    with tempfile.TemporaryDirectory(prefix="compat-bench-") as folder, cores_awake():
+    with tempfile.TemporaryDirectory(prefix="compat-bench-") as folder:
         for name in options.only or MEASUREMENTS:
             try:
                 found = known[name](kinds, options.rounds, Path(folder))
