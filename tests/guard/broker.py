@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from select import EPOLLIN, EPOLLOUT
 from struct import Struct
@@ -121,7 +121,7 @@ class Client:
 
     def __init__(self, reactor: EpollReactor, interests: _Interests, world: WireWorld) -> None:
         self.socket = Socket()
-        self._number = self.socket.fileno()
+        self.number = self.socket.fileno()
         self._interests = interests
         self._reactor = reactor
         connection = world.connect()
@@ -135,11 +135,11 @@ class Client:
         sock = self.socket
         sock.unread = memoryview(data)
         while True:
-            interest = self._interests[self._number]
+            interest = self._interests[self.number]
             if interest & EPOLLOUT:
-                self._reactor.serve([(self._number, EPOLLOUT)])
+                self._reactor.serve([(self.number, EPOLLOUT)])
             elif interest & EPOLLIN and sock.unread:
-                self._reactor.serve([(self._number, EPOLLIN)])
+                self._reactor.serve([(self.number, EPOLLIN)])
             else:
                 break
         assert not sock.unread
@@ -198,6 +198,12 @@ class Broker:
             for step in steps:
                 step()
         return sum(map(len, heard))
+
+    def say_together(self, clients: Sequence[Client], data: bytes) -> None:
+        """All of them send this; one poll tells of it."""
+        for client in clients:
+            client.socket.unread = memoryview(data)
+        self._reactor.serve([(client.number, EPOLLIN) for client in clients])
 
     def create_topic(self, name: str, partitions: int = 1) -> bytes:
         """Its id."""
