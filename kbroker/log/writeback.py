@@ -4,9 +4,8 @@ The kernel holds up whoever appends once too much is unwritten, and on the loop
 that would hold up everybody. So when more than the allowance has been appended,
 the oldest ranges begin to be written, on a thread. Below it they are left
 alone: writing competes with the loop for a core and for the pages, and what is
-short-lived never needs it. Ranges are not remembered for what is closed or
-removed, but count until it is their turn: by then the kernel has the others
-written, too, for it lets nothing wait for longer than half a minute.
+short-lived never needs it. What was removed meanwhile, or its file closed, is
+left to the kernel, but counts until its turn.
 """
 
 from __future__ import annotations
