@@ -106,7 +106,7 @@ def warm_up(run: Callable[[float], Result], at_least_s: float) -> None:
     cheapest, warmed_s = math.inf, 0.0
     while warmed_s < LONGEST_WARM_UP_S:
         result = run(WARM_UP_S)
-        warmed_s += WARM_UP_S
+        warmed_s += result.seconds
         cost = result.cpu_s / result.answers
         if warmed_s >= at_least_s and cost > CHEAPER * cheapest:
             return

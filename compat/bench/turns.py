@@ -11,9 +11,11 @@ from typing import Final
 from compat.brokers import BrokerProcess
 
 GB: Final = 1_000_000_000
-# What one run may write: more would be written back to the disk while the next one runs. And hosts that
-# take back free memory leave 1 GiB alone for a while.
+# What one run may write: more would be written back to the disk while the next one runs.
 BYTES_AT_MOST: Final = 900_000_000
+# A kernel tells its host what is free, where the host wants to know, 2 s after memory was freed (free page
+# reporting); what is freed later waits for the next time.
+_TOLD_S: Final = 2.5
 _CHUNK: Final = bytes(1 << 20)
 
 
@@ -43,14 +45,17 @@ def ended(broker: BrokerProcess) -> Iterator[BrokerProcess]:
 
 
 def touch_memory(folder: Path) -> None:
-    """Have memory at hand for what is written next.
+    """Have memory at hand for what is written within the next 2 s.
 
-    A virtual machine's host may take back what is free for seconds; who needs it then waits for it.
+    A virtual machine's host may take back what it is told is free; who needs it then waits for it. So a
+    file as large is written, kept until the host was told of all that others freed before, and removed.
     """
+    told_at_s = time.monotonic() + _TOLD_S
     path = folder / "touched"
     with path.open("wb", buffering=0) as file:
         for _ in range(0, BYTES_AT_MOST, len(_CHUNK)):
             file.write(_CHUNK)
+    time.sleep(max(0.0, told_at_s - time.monotonic()))
     path.unlink()
 
 

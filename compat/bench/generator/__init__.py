@@ -78,7 +78,8 @@ class Plan:
     connections: int
     in_flight: int = 1
     warm_up_s: float = 0.0
-    # What is measured ends with the first of these; 0 for no bound of bytes or answers.
+    # What is measured ends with the first of these; 0 for no bound of bytes or answers. Of the bytes
+    # the warm-up takes a quarter at most.
     seconds: float = 0.0
     bytes_at_most: int = 0
     answers_at_most: int = 0

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// What a warm-up may take of the bytes of a run: what is written goes where memory is at hand for it.
+const warmUpShare = 4
+
 // loader keeps every connection at its number of requests in flight.
 type loader struct {
 	plan        *Plan
@@ -13,6 +16,7 @@ type loader struct {
 	connections []*connection
 	silent      int // Connections without an answer yet.
 	total       int64
+	bytes       int64
 	window      *window
 	samples     samples
 }
@@ -56,7 +60,7 @@ func (l *loader) run() (Result, error) {
 		}
 	}
 	warm := time.Now().Add(seconds(l.plan.WarmUpS))
-	for time.Now().Before(warm) || l.silent > 0 {
+	for l.silent > 0 || time.Now().Before(warm) && !l.full(l.plan.BytesAtMost/warmUpShare) {
 		if err := l.turn(true); err != nil {
 			return Result{}, err
 		}
@@ -68,7 +72,7 @@ func (l *loader) run() (Result, error) {
 	w := &window{begun: time.Now(), usage: used}
 	l.window = w
 	end := w.begun.Add(seconds(l.plan.Seconds))
-	for time.Now().Before(end) && !l.full() {
+	for time.Now().Before(end) && !l.full(l.plan.BytesAtMost) {
 		if err := l.turn(true); err != nil {
 			return Result{}, err
 		}
@@ -90,9 +94,10 @@ func (l *loader) run() (Result, error) {
 	return result, nil
 }
 
-func (l *loader) full() bool {
-	return l.plan.BytesAtMost > 0 && l.window.bytes >= l.plan.BytesAtMost ||
-		l.plan.AnswersAtMost > 0 && l.window.answers >= l.plan.AnswersAtMost
+// full tells whether that many bytes, the warm-up's among them, or enough answers are there.
+func (l *loader) full(bytesAtMost int64) bool {
+	return bytesAtMost > 0 && l.bytes >= bytesAtMost ||
+		l.window != nil && l.plan.AnswersAtMost > 0 && l.window.answers >= l.plan.AnswersAtMost
 }
 
 func (l *loader) awaiting() bool {
@@ -139,6 +144,7 @@ func (l *loader) receive(number int, more bool) error {
 		l.silent--
 	}
 	l.total += int64(count)
+	l.bytes += int64(count) * c.stream.Bytes
 	if l.window != nil {
 		l.window.answers += int64(count)
 		l.window.bytes += int64(count) * c.stream.Bytes

@@ -19,7 +19,7 @@ type Plan struct {
 	Connections int      `json:"connections"`
 	InFlight    int      `json:"in_flight"`
 	WarmUpS     float64  `json:"warm_up_s"`
-	// What is measured ends with the first of these.
+	// What is measured ends with the first of these; the warm-up's bytes count, up to a quarter.
 	Seconds       float64 `json:"seconds"`
 	BytesAtMost   int64   `json:"bytes_at_most"`
 	AnswersAtMost int64   `json:"answers_at_most"`
