@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from compat import artifact
-from compat.bench import generator, report
-from compat.bench.measurements import MEASUREMENTS, SINGLE
+from compat.bench import generator, profiles, report
+from compat.bench.measurements import LOADS, MEASUREMENTS, SINGLE
 from compat.brokers import Kbroker
 from compat.kafka import artifacts
 
@@ -24,16 +24,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.table:
-        print(report.table(report.load()), end="")
+        print(profiles.table(profiles.load()) if options.profile else report.table(report.load()), end="")
         return 0
-    known = {**MEASUREMENTS, **SINGLE}
+    known = LOADS if options.profile else {**MEASUREMENTS, **SINGLE}
     for name in set(options.only) - set(known):
         parser.error(f"no measurement {name!r}; there are: {', '.join(known)}")
     kinds = ["kbroker", *(name for name in options.against.split(",") if name)]
     for kind in kinds[1:]:
         if kind not in AGAINST:
             parser.error(f"not a broker to measure against: {kind}; there are: {', '.join(AGAINST)}")
-    if reason := generator.missing() or next(filter(None, (AGAINST[kind]() for kind in kinds[1:])), None):
+    tools = [generator.missing, *(AGAINST[kind] for kind in kinds[1:]), *[profiles.missing] * options.profile]
+    if reason := next(filter(None, (missing() for missing in tools)), None):
         print(f"this can not be measured here: {reason}")
         return 1
     Kbroker.given.update(options.property)
@@ -43,20 +44,34 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Figures of other settings, of kbroker alone, or of a mere try, are for the one who asked.
     kept = report.REFERENCE in kinds and options.rounds >= KEPT_ROUNDS and not Kbroker.given
+    command = " ".join(["python -m compat.bench", *arguments]) if kept else ""
+    names = options.only or [name for name in MEASUREMENTS if name in known]
     status = 0
     with tempfile.TemporaryDirectory(prefix="compat-bench-") as folder:
-        for name in options.only or MEASUREMENTS:
+        for name in names:
             try:
-                found = known[name](kinds, options.rounds, Path(folder))
+                _shown(name, kinds, options.rounds, Path(folder), command, profile=options.profile)
             except Exception:
                 # The others are still worth their time.
                 traceback.print_exc()
                 status = 1
-                continue
-            print(report.table(found), flush=True)
-            if kept:
-                report.save(found, " ".join(["python -m compat.bench", *arguments]))
     return status
+
+
+def _shown(
+    name: str, kinds: Sequence[str], rounds: int, folder: Path, command: str, *, profile: bool
+) -> None:
+    """Measured, printed, and kept if there is a command that made it."""
+    if profile:
+        seen = LOADS[name].profiles(kinds, rounds, folder)
+        print(profiles.table(seen), flush=True)
+        if command:
+            profiles.save(seen, command)
+        return
+    found = {**MEASUREMENTS, **SINGLE}[name](kinds, rounds, folder)
+    print(report.table(found), flush=True)
+    if command:
+        report.save(found, command)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         metavar="KINDS",
         help="kafka, kfake or both with a comma: measured in the same run",
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="of loads: no rates, but where the brokers' processor time goes, seen by perf",
     )
     parser.add_argument("--rounds", type=int, default=KEPT_ROUNDS)
     parser.add_argument("--driver", choices=("epoll", "tasks"), help="as --property kbroker.driver=…")

@@ -73,8 +73,8 @@ class Row:
         if broker_kind not in self.values:
             return "–"
         values = self.values[broker_kind]
-        spread = f" ({_figure(min(values))}–{_figure(max(values))})" if len(values) > 1 else ""
-        return f"{_figure(self.median(broker_kind))} {self.unit}{spread}"
+        spread = f" ({figure(min(values))}–{figure(max(values))})" if len(values) > 1 else ""
+        return f"{figure(self.median(broker_kind))} {self.unit}{spread}"
 
     def ratio(self) -> float | None:
         """kbroker's median over Apache Kafka's."""
@@ -163,6 +163,6 @@ def _group(name: str, rows: Sequence[Row], kinds: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
     """Three digits, no exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -13,7 +13,8 @@ from compat.bench.__main__ import main
 from compat.bench.client import read_answer
 from compat.bench.frames import KIB, Batch
 from compat.bench.generator import Answer, Plan, Stream, WrongAnswer
-from compat.bench.measurements import FIGURES, LONGEST_WARM_UP_S, SINGLE, WARM_UP_S, warm_up
+from compat.bench.loading import FIGURES, LONGEST_WARM_UP_S, WARM_UP_S, warm_up
+from compat.bench.measurements import SINGLE
 from compat.bench.report import Row, Target
 from compat.bench.sides import Side, running
 from compat.records import MAX_BATCH
