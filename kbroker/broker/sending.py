@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from kbroker.broker.connection import Connection
 
 _MAX_GATHER = 64
+# What no packet holds, not even on the loopback interface.
+_PACKET_BYTES = 64 << 10
 # How long a client that we close on may take to read the answers before that.
 LAST_WORDS_MS = 5_000
 
@@ -19,8 +21,9 @@ LAST_WORDS_MS = 5_000
 def send_output(sock: socket.socket, connection: Connection) -> bool:
     """Send as much of the output as the socket takes; True when nothing is left.
 
-    Neighbouring byte strings go out in one call; a file region by sendfile,
-    with its head held back (MSG_MORE) so that both share a packet.
+    Neighbouring byte strings go out in one call; a file region by sendfile.
+    Its head is held back (MSG_MORE) if both fit a packet; else it goes ahead,
+    so that the client has woken up when the region comes.
     """
     output = connection.output
     try:
@@ -32,7 +35,7 @@ def send_output(sock: socket.socket, connection: Connection) -> bool:
             if len(output) == 1:
                 sent = sock.send(part)
             elif isinstance(output[1], FileRegion):
-                sent = sock.send(part, socket.MSG_MORE)
+                sent = sock.send(part, _held_back_for(output[1]))
             else:
                 connection.output_bytes -= _send_together(sock, output)
                 continue
@@ -44,6 +47,11 @@ def send_output(sock: socket.socket, connection: Connection) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _held_back_for(region: FileRegion) -> int:
+    """How to send what stands before it."""
+    return socket.MSG_MORE if region.length < _PACKET_BYTES else 0
 
 
 def _send_region(sock: socket.socket, output: Any, region: FileRegion) -> None:
@@ -65,7 +73,7 @@ def _send_together(sock: socket.socket, output: Any) -> int:
     more = 0
     for part in output:
         if type(part) is FileRegion:
-            more = socket.MSG_MORE
+            more = _held_back_for(part)
             break
         parts.append(part)
         if len(parts) == _MAX_GATHER:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +15,8 @@ import trio.testing
 
 from kbroker.broker.epoll_driver import EpollReactor
 from kbroker.broker.listener import Acceptor, bind
-from kbroker.broker.sending import send_output
 from kbroker.broker.start_error import StartError
 from kbroker.broker.task_driver import TaskDriver
-from kbroker.protocol.primitives import FileRegion
 from tests.broker.support import FETCH, HEARTBEAT, World, frame
 
 
@@ -284,29 +280,3 @@ def test_every_address_of_both_families() -> None:
             assert host == "::1", "IPv4 must always work"
     for sock in listener.sockets:
         sock.close()
-
-
-def test_output_of_bytes_and_regions_keeps_its_order(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(bytes(range(256)) * 4000)
-
-    class OpenFile:
-        def fileno(self) -> int:
-            return descriptor
-
-    descriptor = os.open(path, os.O_RDONLY)
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    connection = World().connect()
-    region = FileRegion(OpenFile(), 256, 900_000)  # type: ignore[arg-type]
-    connection._send([b"head", region, b"tail", b"", FileRegion(region.file, 0, 0), b"end"])
-    received = b""
-    while not send_output(left, connection):
-        received += right.recv(1 << 20)
-    left.close()
-    while chunk := right.recv(1 << 20):
-        received += chunk
-    right.close()
-    os.close(descriptor)
-    assert received == b"head" + path.read_bytes()[256 : 256 + 900_000] + b"tailend"
-    assert connection.output_bytes == 0
