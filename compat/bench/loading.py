@@ -69,7 +69,7 @@ class Loads:
 
     def profiles(self, kinds: Sequence[str], rounds: int, folder: Path) -> list[Profile]:
         """Where the processor's time goes under each load."""
-        found = {load.what: Profile(load.what) for load in self.loads.values()}
+        found = {load.what: Profile(load.what, _wanted(load)) for load in self.loads.values()}
 
         def take(load: Load, side: Side, result: Result) -> None:
             found[load.what].of(side.kind).add(result)
@@ -94,6 +94,12 @@ class Loads:
         for number, load in enumerate(self.loads.values()):
             warm_up_s = 0.0 if number else FIRST_WARM_UP_S
             _in_turns(load, sides, rounds, f"load-{number}", warm_up_s, take, watched)
+
+
+def _wanted(load: Load) -> float | None:
+    """The ratio of rates."""
+    target = load.told.get("MB/s") or load.told.get("req/s")
+    return target.at_least if target else None
 
 
 def _told(load: Load) -> dict[str, Row]:

@@ -13,7 +13,7 @@ import re
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Final
 
 from compat import artifact
 from compat.bench.generator import Result
-from compat.bench.report import FILE, TITLES, figure
+from compat.bench.report import FILE, REFERENCE, TITLES, figure
 
 PROFILES_FILE: Final = FILE.with_name("profiles.json")
 
@@ -117,6 +117,8 @@ class Profile:
     """One load on each kind of broker."""
 
     what: str
+    # The rate that is wanted, as a ratio to Apache Kafka's.
+    wanted: float | None = None
     spent: dict[str, Spent] = field(default_factory=dict)
 
     @contextmanager
@@ -128,6 +130,13 @@ class Profile:
 
     def of(self, kind: str) -> Spent:
         return self.spent.setdefault(kind, Spent())
+
+    def may_take_us(self) -> float | None:
+        """What an answer of kbroker may take on the cores it had, for the rate that is wanted."""
+        own, other = self.spent.get("kbroker"), self.spent.get(REFERENCE)
+        if self.wanted is None or own is None or other is None:
+            return None
+        return other.us_each() * own.cores() / other.cores() / self.wanted
 
 
 @contextmanager
@@ -186,12 +195,14 @@ def _part(stack: Sequence[tuple[int, str, str]]) -> str:
 
 def table(profiles: Sequence[Profile]) -> str:
     """Markdown: a line for each kind of broker under each load."""
-    lines = ["| | | cores | client's | µs each | of these |", "|---|---|---:|---:|---:|---|"]
+    lines = ["| | | cores | client's | µs each | wanted | of these |", "|---|---|---:|---:|---:|---:|---|"]
     for profile in profiles:
         what = profile.what
         for kind, spent in profile.spent.items():
             cores = f"{spent.cores():.2f} | {spent.client_cores():.2f}"
-            each = f"{figure(spent.us_each())} | {spent.of_these(kind)}"
+            may_take_us = profile.may_take_us() if kind == "kbroker" else None
+            wanted = "" if may_take_us is None else f"≤ {figure(may_take_us)}"
+            each = f"{figure(spent.us_each())} | {wanted} | {spent.of_these(kind)}"
             lines.append(f"| {what} | {TITLES[kind]} | {cores} | {each} |")
             what = ""
     return "\n".join(lines) + "\n"
@@ -214,13 +225,16 @@ def load(file: Path = PROFILES_FILE) -> list[Profile]:
     if not file.exists():
         return []
     return [
-        Profile(kept["what"], {kind: Spent(**spent) for kind, spent in kept["spent"].items()})
+        Profile(kept["what"], kept["wanted"], {kind: Spent(**spent) for kind, spent in kept["spent"].items()})
         for kept in json.loads(file.read_text(encoding="utf-8"))["profiles"]
     ]
 
 
-def readme(file: Path = PROFILES_FILE) -> str:
-    """By what it was made, and the table."""
+def readme(only: Collection[str], file: Path = PROFILES_FILE) -> str:
+    """By what they were made, and a table of some."""
+    if not file.exists():
+        return "Not seen yet: `python -m compat.bench --profile` prints it."
     kept = json.loads(file.read_text(encoding="utf-8"))
-    head = f"Seen {kept['date']} by `{kept['command']}`: {kept['machine']}."
-    return f"{head}\n\n{table(load(file))}".rstrip()
+    head = f"Seen {kept['date']}, last by `{kept['command']}`: {kept['machine']}."
+    found = [profile for profile in load(file) if profile.what in only]
+    return f"{head}\n\n{table(found)}".rstrip()

@@ -127,6 +127,12 @@ def load(file: Path = FILE) -> list[Row]:
     return [Row(**{**row, "target": Target(**row["target"]) if row.get("target") else None}) for row in rows]
 
 
+def missed(file: Path = FILE) -> list[str]:
+    """What does not reach all that is wanted of it."""
+    rows = [row.what for row in load(file) if row.verdict().startswith("missed")]
+    return list(dict.fromkeys(rows))
+
+
 def readme(file: Path = FILE) -> str:
     """How it was measured, and the tables of the last runs."""
     if not file.exists():

@@ -186,6 +186,15 @@ def test_targets_are_kept(tmp_path: Path) -> None:
     assert report.load(file) == [made]
 
 
+def test_what_is_missed_is_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    missed = [Row("slow", unit, {"kbroker": [1.0], "kafka": [1.0]}, target=Target(2, 3)) for unit in "ab"]
+    fast = Row("fast", "a", {"kbroker": [2.0], "kafka": [1.0]}, target=Target(2, 3))
+    other = Row("other", "a", {"kbroker": [1.0], "kafka": [1.0]})
+    report.save([missed[0], fast, other, missed[1]], "command", file)
+    assert report.missed(file) == ["slow"]
+
+
 @pytest.mark.parametrize(
     "arguments", [["--only", "nothing"], ["--against", "redis"], ["--driver", "x"], ["--property", "x"]]
 )

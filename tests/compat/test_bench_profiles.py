@@ -85,19 +85,20 @@ def test_all_runs_of_a_broker_count_together() -> None:
 def test_what_is_kept_is_shown_and_replaced(tmp_path: Path) -> None:
     file = tmp_path / "profiles.json"
     for send in (1, 3):
-        profile = Profile("produce")
+        profile = Profile("produce", 2.0)
         profile.of("kbroker").add(RESULT)
         profile.of("kbroker").see({"own code": 1, "send": send})
         profile.of("kafka").add(RESULT)
         profile.of("kafka").see({"recv": 1})
         profiles.save([profile], "python -m compat.bench --profile", file)
-    assert profiles.readme(file).splitlines()[2:] == [
-        "| | | cores | client's | µs each | of these |",
-        "|---|---|---:|---:|---:|---|",
-        "| produce | kbroker | 0.80 | 0.20 | 400 | send 300, Python 100 |",
-        "|  | Apache Kafka | 0.80 | 0.20 | 400 | recv 400 |",
+    assert profiles.readme(["produce"], file).splitlines()[2:] == [
+        "| | | cores | client's | µs each | wanted | of these |",
+        "|---|---|---:|---:|---:|---:|---|",
+        "| produce | kbroker | 0.80 | 0.20 | 400 | ≤ 200 | send 300, Python 100 |",
+        "|  | Apache Kafka | 0.80 | 0.20 | 400 |  | recv 400 |",
     ]
-    assert "by `python -m compat.bench --profile`" in profiles.readme(file)
+    assert len(profiles.readme(["consume"], file).splitlines()) == 4
+    assert "by `python -m compat.bench --profile`" in profiles.readme(["produce"], file)
 
 
 NO_PERF = profiles.missing() or ("" if os.geteuid() == 0 else "perf tells only root what the kernel does")
@@ -152,6 +153,21 @@ def test_loads_are_run_in_turns_and_told(tmp_path: Path, capsys: pytest.CaptureF
         "resident": 1,
     }
     assert capsys.readouterr().err.count("kbroker  ApiVersions: ") == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "own_s", "other_s", "us"),
+    [(1.5, 0.5, 0.75, 250.0 * 4 / 3), (2.0, 0.5, 0.5, 250.0), (None, 0.5, 0.5, None)],
+)
+def test_what_is_wanted_follows_from_the_rate(
+    wanted: float | None, own_s: float, other_s: float, us: float | None
+) -> None:
+    profile = Profile("produce", wanted)
+    assert profile.may_take_us() is None
+    profile.of("kbroker").add(replace(RESULT, cpu_s=own_s))
+    profile.of("kafka").add(replace(RESULT, cpu_s=other_s))
+    found = profile.may_take_us()
+    assert found == (None if us is None else pytest.approx(us))
 
 
 def test_only_loads_have_a_profile(capsys: pytest.CaptureFixture[str]) -> None:

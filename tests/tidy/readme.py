@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from compat import results
-from compat.bench import report
+from compat.bench import profiles, report
 from kbroker.config.documentation import documentation
 from kbroker.config.key import CLUSTER_WIDE, ConfigKey
 from kbroker.config.own_keys import OWN_KEYS
@@ -80,6 +80,11 @@ def speed() -> str:
     return report.readme()
 
 
+def profile() -> str:
+    """Where both brokers' processor time goes under the loads that miss what is wanted."""
+    return profiles.readme(report.missed())
+
+
 def diff() -> str:
     """How often each difference on purpose was met when both brokers were asked the same."""
     kept = json.loads(DIFF.read_text(encoding="utf-8"))
@@ -122,6 +127,7 @@ SECTIONS = {
     "diff": diff,
     "proof": proof,
     "speed": speed,
+    "profile": profile,
 }
 
 
