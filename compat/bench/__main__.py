@@ -16,6 +16,7 @@ from compat.brokers import Kbroker
 from compat.kafka import artifacts
 
 KEPT_ROUNDS: Final = 3
+_MEASURED: Final = {**MEASUREMENTS, **SINGLE}
 AGAINST: Final = {"kafka": artifacts.missing, "kfake": lambda: artifact.missing_tool("go")}
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.table:
         print(profiles.table(profiles.load()) if options.profile else report.table(report.load()), end="")
         return 0
-    known = LOADS if options.profile else {**MEASUREMENTS, **SINGLE}
+    known = LOADS if options.profile else _MEASURED
     for name in set(options.only) - set(known):
         parser.error(f"no measurement {name!r}; there are: {', '.join(known)}")
     kinds = ["kbroker", *(name for name in options.against.split(",") if name)]
@@ -68,7 +69,7 @@ def _shown(
         if command:
             profiles.save(seen, command)
         return
-    found = {**MEASUREMENTS, **SINGLE}[name](kinds, rounds, folder)
+    found = _MEASURED[name](kinds, rounds, folder)
     print(report.table(found), flush=True)
     if command:
         report.save(found, command)

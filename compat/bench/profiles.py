@@ -5,10 +5,7 @@ A sample of the broker's processes counts for the call into the kernel that its 
 one, for what the process does itself.
 """
 
-import datetime
 import json
-import os
-import platform
 import re
 import signal
 import subprocess
@@ -21,7 +18,7 @@ from typing import Final
 
 from compat import artifact
 from compat.bench.generator import Result
-from compat.bench.report import FILE, REFERENCE, TITLES, figure
+from compat.bench.report import FILE, REFERENCE, TITLES, figure, keep
 
 PROFILES_FILE: Final = FILE.with_name("profiles.json")
 
@@ -211,13 +208,7 @@ def table(profiles: Sequence[Profile]) -> str:
 def save(profiles: Sequence[Profile], command: str, file: Path = PROFILES_FILE) -> None:
     """Put these in the place of their former selves."""
     kept = {profile.what: profile for profile in [*load(file), *profiles]}
-    data = {
-        "command": command,
-        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "profiles": [asdict(profile) for profile in kept.values()],
-    }
-    file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    keep({"profiles": [asdict(profile) for profile in kept.values()]}, command, file)
 
 
 def load(file: Path = PROFILES_FILE) -> list[Profile]:

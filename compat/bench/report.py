@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -106,17 +106,25 @@ class Row:
 
 def save(rows: Sequence[Row], command: str, file: Path = FILE) -> None:
     """Put these rows in the place of their former selves."""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     for row in rows:
-        row.measured = today
+        row.measured = _today()
     kept = {row.key: row for row in load(file)} | {row.key: row for row in rows}
+    keep({"rows": [asdict(row) for row in kept.values()]}, command, file)
+
+
+def keep(found: Mapping[str, object], command: str, file: Path) -> None:
+    """Write what was found, and by which command, where and when."""
     data = {
         "command": command,
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
-        "date": today,
-        "rows": [asdict(row) for row in kept.values()],
+        "date": _today(),
+        **found,
     }
     file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def load(file: Path = FILE) -> list[Row]:
