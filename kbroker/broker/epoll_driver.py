@@ -3,7 +3,8 @@
 An epoll set is itself readable: the task polls it, serves every socket that
 has something, and lets trio wait for the set only when nothing has come for a
 millisecond. So a request costs no task switch and no wait of trio's, which
-would cost as much as all the rest of a small request. Linux only.
+would cost as much as all the rest of a small request. While requests are
+further apart than that, it does not look out for the next. Linux only.
 
     reads      one receive per event; what is left announces itself again
     writes     answers without records together, when some sockets have been
@@ -45,7 +46,7 @@ _MAX_TOGETHER = 16
 _MAX_TOGETHER_PAGES = 128
 _PAGE_BITS = 12
 # How long a poll may wait itself: a client that has just been answered asks again within that.
-_LINGER_S = 0.001
+_LINGER_MS = 1
 
 
 class EpollReactor:
@@ -88,11 +89,15 @@ class EpollReactor:
         clock, may_linger = self.network.clock, self._may_linger
         set_number = self.epoll.fileno()
         waited_ms = clock.monotonic_ms()
+        linger_s = _LINGER_MS / 1000
         while True:
-            events = poll(_LINGER_S if may_linger() else 0, _MAX_EVENTS)
+            events = poll(linger_s if may_linger() else 0, _MAX_EVENTS)
             if not events:
+                idle_ms = clock.monotonic_ms()
                 await trio.lowlevel.wait_readable(set_number)
                 waited_ms = clock.monotonic_ms()
+                # Waking up in vain costs as much as a request does.
+                linger_s = _LINGER_MS / 1000 if waited_ms - idle_ms <= _LINGER_MS else 0
                 continue
             serve(events)
             if clock.monotonic_ms() - waited_ms >= _ROUNDS_MS:

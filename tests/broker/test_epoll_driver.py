@@ -1,10 +1,16 @@
 """When the epoll driver sends what answers the requests of one poll."""
 
+import select
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 
+from kbroker.broker.epoll_driver import EpollReactor
+from tests.broker.support import World
 from tests.guard.broker import Broker, Client, running
 from tests.guard.paths import produce, records
 from tests.handlers.support import FakeClock
@@ -70,3 +76,50 @@ def test_no_client_waits_for_what_takes_long() -> None:
             clock.now_ms += 3
 
         assert groups(happenings(broker, 6, data, take_long)) == [2, 2, 2]
+
+
+class Watched:
+    """An epoll set with one socket, which notes how long each poll would have waited."""
+
+    def __init__(self) -> None:
+        self.near, self.far = socket.socketpair()
+        self.set = select.epoll()
+        self.set.register(self.near, select.EPOLLIN)
+        self.waits_s: list[float] = []
+
+    def fileno(self) -> int:
+        return self.set.fileno()
+
+    def poll(self, wait_s: float, most: int) -> list[tuple[int, int]]:
+        self.waits_s.append(wait_s)
+        events = self.set.poll(0, most)
+        if events:
+            self.near.recv(100)
+        return events
+
+    def close(self) -> None:
+        self.set.close()
+        self.near.close()
+        self.far.close()
+
+
+def test_polls_wait_only_while_requests_follow_each_other_closely() -> None:
+    world, watched = World(), Watched()
+    reactor = EpollReactor(world.network, world.waiting, lambda: None)
+    reactor.epoll.close()
+    reactor.epoll = watched  # type: ignore[assignment]
+
+    async def requests() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reactor.run)
+            for pause_ms in (0, 1, 2, 500, 1):
+                await trio.testing.wait_all_tasks_blocked()
+                world.clock.now_ms += pause_ms
+                watched.far.send(b"request")
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    trio.run(requests)
+    close, apart = 0.001, 0
+    # Before the first; then with each request and behind it.
+    assert watched.waits_s == [close, *[close] * 2, *[close] * 2, *[apart] * 2, *[apart] * 2, *[close] * 2]
