@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kbroker.broker.network import NetworkState
     from kbroker.broker.reply_cache import Key
     from kbroker.handlers.context import ConnectionFacts, Services
+    from kbroker.handlers.repeated_fetch import WaitingFetch
     from kbroker.protocol.primitives import Part
 
 _SIZE = Struct(">i")
@@ -293,13 +294,16 @@ class Connection:
             if answer is None or isinstance(answer, KafkaError):
                 return answer
         elif frame[1] == FETCH and self._offset_at:
-            parts = network.fetches.answer(frame, self._offset_at, self.facts.principal, self._services)
-            if not parts:
-                if parts is None:
+            found = network.fetches.answer(frame, self._offset_at, self.facts.principal, self._services)
+            if not found:
+                if found is None:
                     self._offset_at = 0
                 return None
             network.routes[FETCH].requests += 1
-            self._send(parts)
+            if isinstance(found, list):
+                self._send(found)
+            else:
+                self._wait_for(found, frame)
             return _ANSWERED
         elif frame[1] in _FROM_IMAGE:
             key = network.replies.key(frame, self.facts)
@@ -313,6 +317,13 @@ class Connection:
         self.output.append(answer)
         self.output_bytes += len(answer)
         return _ANSWERED
+
+    def _wait_for(self, fetch: WaitingFetch, frame: memoryview) -> None:
+        api_key, version, correlation_id, client_id, _ = headers.read_request_header(frame)
+        context = RequestContext(
+            api_key, version, correlation_id, client_id or "", self.facts, self._services
+        )
+        self._take_answer(context, fetch.wait(context), None)
 
     def _fail(self, error: Exception) -> None:
         """What an exception costs: this client its connection, and nobody else anything."""
@@ -357,7 +368,7 @@ class Connection:
             if isinstance(response, Exception):
                 raise response
             if response is not None:
-                answer.ready = _encode(answer.context, response)
+                answer.ready = response if type(response) is list else _encode(answer.context, response)
         except Exception as error:
             self._fail(error)
         answers = self._answers

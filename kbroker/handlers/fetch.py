@@ -72,11 +72,20 @@ def handle(request: FetchRequest, context: RequestContext) -> FetchResponse | Pe
         )
     except KafkaError as error:
         return FetchResponse(0, error.code)
-    fetch = _Fetch(request, context, session)
+    fetch = Fetch(request, context, session)
     fetch.read()
     if fetch.is_satisfied() or request.max_wait_ms <= 0 or not session.partitions:
         return fetch.finish()
     return fetch.wait(request.max_wait_ms)
+
+
+def go_on_waiting(request: FetchRequest, context: RequestContext) -> Fetch:
+    """A request without a session that has been counted, and found too little so far."""
+    services = context.services
+    now_ms = services.environment.clock.monotonic_ms()
+    fetch = Fetch(request, context, services.fetch_sessions.begin(request, context.api_version, now_ms))
+    fetch.is_counted = True
+    return fetch
 
 
 def _refuse(request: FetchRequest, version: int, code: int) -> FetchResponse:
@@ -103,7 +112,7 @@ def _aborted(log: PartitionLog, offset: int, upper_offset: int, records: Part) -
     return [AbortedTransaction(one.producer_id, one.first_offset) for one in found]
 
 
-class _Fetch:
+class Fetch:
     """One request on its way; kept while it waits."""
 
     __slots__ = (
@@ -111,7 +120,6 @@ class _Fetch:
         "_by_id",
         "_context",
         "_endpoints",
-        "_first_read",
         "_from_follower",
         "_has_error",
         "_max_bytes",
@@ -121,6 +129,7 @@ class _Fetch:
         "_session",
         "_size",
         "_version",
+        "is_counted",
     )
 
     def __init__(self, request: FetchRequest, context: RequestContext, session: FetchContext) -> None:
@@ -142,7 +151,7 @@ class _Fetch:
         self._answers: Answers = []
         self._size = 0
         self._has_error = False
-        self._first_read = 1
+        self.is_counted = False
         self._endpoints: dict[int, NodeEndpoint] = {}
 
     # --- waiting --------------------------------------------------------------------------------
@@ -159,16 +168,17 @@ class _Fetch:
             _, partition = self._find(wanted)
             if partition is not None:
                 keys.append(partition.key)
-        return self._context.services.waiting.wait(keys, max_wait_ms, self._attempt, self._expire)
+        return self._context.services.waiting.wait(keys, max_wait_ms, self.attempt, self.expire)
 
-    def _attempt(self) -> FetchResponse | None:
+    def attempt(self) -> FetchResponse | None:
+        """The response, if there is enough by now."""
         self.read()
         if self.is_satisfied():
             return self.finish()
         self._answers = []
         return None
 
-    def _expire(self) -> FetchResponse:
+    def expire(self) -> FetchResponse:
         """Out of time: whatever there is."""
         self.read()
         return self.finish()
@@ -194,7 +204,7 @@ class _Fetch:
                 self._has_error = True
             answers.append((wanted, answer))
         self._size = size
-        self._first_read = 0
+        self.is_counted = True
 
     def _find(self, wanted: FetchedPartition) -> tuple[HostedTopic | None, Partition | None]:
         replicas = self._context.services.replicas
@@ -208,7 +218,8 @@ class _Fetch:
         hosted, partition = self._find(wanted)
         if hosted is None or partition is None:
             return self._not_hosted(wanted)
-        hosted.statistics.total_fetch_requests += self._first_read
+        if not self.is_counted:
+            hosted.statistics.total_fetch_requests += 1
         try:
             # As in Kafka, here any negative epoch is none.
             leader_epoch = max(asked.current_leader_epoch, NO_EPOCH)

@@ -9,8 +9,8 @@ out the first time, and most of its answer is known:
     answer     size  correlation id  topic, partition  offsets  records' size  records  tags
                                      └──── same ────┘                                   same
 
-So only the log is asked. What is not plain goes the ordinary way, by `fetch.handle`:
-too little for min bytes, errors, aborted transactions.
+So only the log is asked: now, and again whenever it has grown while too little is there.
+What is not plain goes the ordinary way, by `fetch.handle`: errors, aborted transactions.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from kbroker.handlers.fetch import (
     ISOLATION_LEVELS,
     NO_EPOCH,
     READ_COMMITTED,
+    go_on_waiting,
 )
 from kbroker.handlers.repeated import (
     BEHIND_CORRELATION,
@@ -38,14 +39,17 @@ from kbroker.handlers.repeated import (
     split_at_offsets,
 )
 from kbroker.protocol.errors import KafkaError
+from kbroker.protocol.generated.fetch_request import FetchRequest
 from kbroker.protocol.generated.fetch_response import FetchableTopicResponse, FetchResponse, PartitionData
 from kbroker.protocol.header import read_request_header
 from kbroker.protocol.primitives import uvarint
 from kbroker.replication.fetch_session import FINAL_EPOCH, FIRST_VERSION_WITH_TOPIC_IDS, NO_SESSION
 
 if TYPE_CHECKING:
-    from kbroker.handlers.context import RequestContext, Services
-    from kbroker.protocol.generated.fetch_request import FetchPartition, FetchRequest
+    from kbroker.handlers.context import Pending, RequestContext, Services
+    from kbroker.handlers.fetch import Fetch
+    from kbroker.metadata.image import MetadataImage
+    from kbroker.protocol.generated.fetch_request import FetchPartition
     from kbroker.protocol.primitives import Message, Part
     from kbroker.replication.partition import Partition
     from kbroker.replication.replica_manager import HostedTopic
@@ -71,6 +75,7 @@ class _Repeated:
         "leader_epoch",
         "length",
         "max_bytes",
+        "max_wait_ms",
         "min_bytes",
         "partition",
         "read_committed",
@@ -88,6 +93,7 @@ class _Repeated:
         self.leader_epoch = max(asked.current_leader_epoch, NO_EPOCH)
         self.read_committed = request.isolation_level == READ_COMMITTED
         self.max_bytes = min(max_bytes, asked.partition_max_bytes)
+        self.max_wait_ms = request.max_wait_ms
         # Without the time to wait whatever is there is enough.
         self.min_bytes = min(request.min_bytes, max_bytes) if request.max_wait_ms > 0 else 0
         self.is_flexible = version >= _FIRST_FLEXIBLE
@@ -104,6 +110,87 @@ class _Repeated:
         self.length = length
         self.counted = self.between + counted
         self.size = SIZE.pack(self._size + len(counted) + length)
+
+    def answer(self, frame: bytes | memoryview, offset: int, min_bytes: int) -> list[Part] | None:
+        """The whole answer; empty if `min_bytes` are not there, None if there is more to say than records.
+
+        Of the frame only the correlation id is asked.
+        """
+        partition = self.partition
+        if not partition.is_leader or self.leader_epoch not in (NO_EPOCH, partition.leader_epoch):
+            return None
+        log = partition.log
+        high_watermark = log.high_watermark
+        last_stable_offset = log.last_stable_offset
+        upper_offset = last_stable_offset if self.read_committed else high_watermark
+        if offset > log.log_end_offset:
+            return None
+        records = None
+        length = 0
+        if offset < upper_offset:
+            try:
+                records = log.read(offset, self.max_bytes, upper_offset)
+            except KafkaError:
+                return None
+            if records is None or (self.read_committed and log.aborted_transactions(offset, upper_offset)):
+                return None
+            length = records.length
+        if length < min_bytes:
+            return []
+        if self.has_log_start:
+            offsets = OFFSETS.pack(high_watermark, last_stable_offset, log.log_start_offset)
+        else:
+            offsets = OLD_OFFSETS.pack(high_watermark, last_stable_offset)
+        if length != self.length:
+            self.count(length)
+        if records is None:
+            return [b"".join((self.size, frame[4:8], self.before, offsets, self.counted, self.after))]
+        self.hosted.statistics.bytes_out += length
+        head = b"".join((self.size, frame[4:8], self.before, offsets, self.counted))
+        return [head, records, self.after] if self.after else [head, records]
+
+
+class WaitingFetch:
+    """One that found too little, until there is enough or its time is over."""
+
+    __slots__ = ("_context", "_frame", "_image", "_known", "_offset", "_ordinary")
+
+    def __init__(self, known: _Repeated, frame: memoryview, offset: int, image: MetadataImage | None) -> None:
+        self._known = known
+        # A copy: the frame's memory is used again.
+        self._frame = bytes(frame)
+        self._offset = offset
+        # What is known holds only as long as the metadata stays.
+        self._image = image
+        self._ordinary: Fetch | None = None
+
+    def wait(self, context: RequestContext) -> Pending[Any]:
+        """The whole answer as parts, or else a FetchResponse."""
+        self._context = context
+        known = self._known
+        keys = (known.partition.key,)
+        return context.services.waiting.wait(keys, known.max_wait_ms, self._attempt, self._expire)
+
+    def _attempt(self) -> list[Part] | FetchResponse | None:
+        parts = self._answer(self._known.min_bytes)
+        return self._go_on().attempt() if parts is None else parts or None
+
+    def _expire(self) -> list[Part] | FetchResponse:
+        parts = self._answer(0)
+        return self._go_on().expire() if parts is None else parts
+
+    def _answer(self, min_bytes: int) -> list[Part] | None:
+        if self._context.services.metadata.image is not self._image:
+            return None
+        return self._known.answer(self._frame, self._offset, min_bytes)
+
+    def _go_on(self) -> Fetch:
+        """The ordinary way."""
+        if self._ordinary is None:
+            frame = memoryview(self._frame)
+            request = FetchRequest.read(frame, read_request_header(frame)[4], self._context.api_version)[0]
+            self._ordinary = go_on_waiting(request, self._context)
+        return self._ordinary
 
 
 class RepeatedFetches(Remembered[Key, _Repeated]):
@@ -149,46 +236,26 @@ class RepeatedFetches(Remembered[Key, _Repeated]):
         super()._forget()
         self._behind.clear()
 
-    def answer(self, frame: memoryview, at: int, principal: str, services: Services) -> list[Part] | None:
-        """The whole answer, if there are records and nothing else to say.
+    def answer(
+        self, frame: memoryview, at: int, principal: str, services: Services
+    ) -> list[Part] | WaitingFetch | None:
+        """The whole answer, or the request if too little is there and it has time to wait.
 
         Empty: not this time; None: the like of it is not known. Then nothing was done.
         """
         if services.metadata.image is not self._image:
             return None
-        known = self._known.get(_key(frame, at, principal))
+        # The same as `_key`, for each fetch one call less.
+        same = b"".join((frame[:4], frame[BEHIND_CORRELATION:at], frame[at + OFFSET.size :]))
+        known = self._known.get((same, at, principal))
         if known is None:
             return None
-        partition = known.partition
-        if not partition.is_leader or known.leader_epoch not in (NO_EPOCH, partition.leader_epoch):
-            return []
-        log = partition.log
         offset: int = OFFSET.unpack_from(frame, at)[0]
-        high_watermark = log.high_watermark
-        last_stable_offset = log.last_stable_offset
-        upper_offset = last_stable_offset if known.read_committed else high_watermark
-        if not log.log_start_offset <= offset < upper_offset:
+        parts = known.answer(frame, offset, known.min_bytes)
+        if parts is None:
             return []
-        try:
-            records = log.read(offset, known.max_bytes, upper_offset)
-        except KafkaError:
-            return []
-        if records is None or records.length < known.min_bytes:
-            return []
-        if known.read_committed and log.aborted_transactions(offset, upper_offset):
-            return []
-        length = records.length
-        statistics = known.hosted.statistics
-        statistics.total_fetch_requests += 1
-        statistics.bytes_out += length
-        if known.has_log_start:
-            offsets = OFFSETS.pack(high_watermark, last_stable_offset, log.log_start_offset)
-        else:
-            offsets = OLD_OFFSETS.pack(high_watermark, last_stable_offset)
-        if length != known.length:
-            known.count(length)
-        head = b"".join((known.size, frame[4:8], known.before, offsets, known.counted))
-        return [head, records, known.after] if known.after else [head, records]
+        known.hosted.statistics.total_fetch_requests += 1
+        return parts or WaitingFetch(known, frame, offset, self._image)
 
 
 def _key(frame: memoryview, at: int, principal: str) -> Key:

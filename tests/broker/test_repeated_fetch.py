@@ -54,6 +54,16 @@ def end_transaction(world: WireWorld, *, commit: bool) -> None:
     world.finish_turn()
 
 
+def delete_topic(world: WireWorld) -> None:
+    delete = DeleteTopicsRequest([DeleteTopicState(TOPIC)], [], 1000)
+    ask(world, world.connect(), frame(20, 6, encode(delete, 6)))
+
+
+def create_topic(world: WireWorld, name: str) -> None:
+    create = CreateTopicsRequest([CreatableTopic(name, num_partitions=2, replication_factor=1)], 1000)
+    ask(world, world.connect(), frame(19, 5, encode(create, 5)))
+
+
 def request(
     world: WireWorld,
     version: int,
@@ -115,14 +125,23 @@ class Pair:
         return self.send(request(self.worlds[0], version, offset, **fields))
 
     def send(self, data: bytes) -> list[bytes]:
-        answers = []
-        for number, world in enumerate(self.worlds):
-            if self.connections[number].close_reason is not None:
-                self.connections[number] = world.connect()
-            answers.append(ask(world, self.connections[number], data))
+        self.reconnect()
+        answers = [ask(*both, data) for both in zip(self.worlds, self.connections, strict=True)]
         assert answers[0] == answers[1]
         assert self.connections[0].close_reason == self.connections[1].close_reason
         return answers[0]
+
+    def reconnect(self) -> None:
+        """Where the last request had the connection closed."""
+        for number, world in enumerate(self.worlds):
+            if self.connections[number].close_reason is not None:
+                self.connections[number] = world.connect()
+
+    def answers(self) -> list[bytes]:
+        """What has come by now."""
+        one, other = map(drain, self.connections)
+        assert one == other
+        return one
 
     def check(self) -> None:
         """What is counted is the same, too."""
@@ -179,8 +198,19 @@ def test_a_repeated_fetch_is_not_decoded(version: int) -> None:
     (answer,) = ask(world, connection, request(world, version, 1, correlation_id=8))
     assert struct.unpack_from(">i", answer) == (8,)
     assert (only(answer, version).error_code, only(answer, version).high_watermark) == (0, 3)
-    # What is at the end of the log is not plain.
-    ask(world, connection, request(world, version, 3))
+    # Nor is one that waits until its time is over, or for a record.
+    waited, answer = ask(world, connection, request(world, version, 3, correlation_id=9))
+    assert waited == b"waited"
+    assert struct.unpack_from(">i", answer) == (9,)
+    assert (only(answer, version).high_watermark, only(answer, version).records) == (3, b"")
+    world.send(connection, request(world, version, 3, correlation_id=10))
+    assert drain(connection) == []
+    append(world, batch(40))
+    (answer,) = drain(connection)
+    assert struct.unpack_from(">i", answer) == (10,)
+    assert (only(answer, version).high_watermark, len(only(answer, version).records) > 40) == (4, True)
+    # What is behind the end of the log is not plain.
+    ask(world, connection, request(world, version, 5))
     assert connection.close_reason == "internal error"
 
 
@@ -283,25 +313,6 @@ def test_unknown_tags_and_bytes_behind_the_request_are_not_remembered() -> None:
     pair.check()
 
 
-def test_too_little_is_waited_for() -> None:
-    pair = Pair()
-    pair.append(batch(100))
-    pair.ask(16, 0, min_bytes=400)
-    assert pair.ask(16, 0, min_bytes=400)[0] == b"waited"
-    assert pair.ask(16, 1, min_bytes=400)[0] == b"waited"
-    data = request(pair.worlds[0], 16, 0, min_bytes=400, correlation_id=9)
-    for world, connection in zip(pair.worlds, pair.connections, strict=True):
-        world.send(connection, data)
-        assert connection.is_waiting
-    pair.append(batch(300))
-    one, other = map(drain, pair.connections)
-    assert one == other
-    assert len(one) == 1
-    assert len(pair.ask(16, 0, min_bytes=400)) == 1
-    assert pair.knowing == 1
-    pair.check()
-
-
 def test_read_committed_stops_at_an_open_transaction_and_names_aborted_ones() -> None:
     pair = Pair()
 
@@ -382,14 +393,12 @@ def test_a_topic_made_anew_is_another(version: int) -> None:
     old = request(pair.worlds[0], version, 0)
     for _ in range(2):
         pair.send(old)
-    delete = DeleteTopicsRequest([DeleteTopicState(TOPIC)], [], 1000)
-    create = CreateTopicsRequest([CreatableTopic(TOPIC, num_partitions=2, replication_factor=1)], 1000)
     for world in pair.worlds:
-        ask(world, world.connect(), frame(20, 6, encode(delete, 6)))
+        delete_topic(world)
     unknown = errors.UNKNOWN_TOPIC_OR_PARTITION if version < 13 else errors.UNKNOWN_TOPIC_ID
     assert only(pair.send(old)[0], version).error_code == unknown
     for world in pair.worlds:
-        ask(world, world.connect(), frame(19, 5, encode(create, 5)))
+        create_topic(world, TOPIC)
     pair.append(batch(500))
     for _ in range(3):
         assert only(pair.send(old)[0], version).error_code == (0 if version < 13 else unknown)
@@ -530,7 +539,23 @@ class Story:
             # Anything but the frame's size.
             at = numbers.randrange(4, len(data))
             data[at] = numbers.choice([0, 1, 0x7F, 0x80, 0xFF, data[at] ^ 1])
-        self.pair.send(bytes(data))
+        if numbers.random() < 0.5:
+            self.pair.send(bytes(data))
+        else:
+            self.wait(bytes(data))
+
+    def wait(self, data: bytes) -> None:
+        """Ask, and see after each thing that happens whether there is an answer now."""
+        pair = self.pair
+        pair.reconnect()
+        for world, connection in zip(pair.worlds, pair.connections, strict=True):
+            world.send(connection, data)
+        for _ in range(self.numbers.randint(1, 4)):
+            pair.answers()
+            self.go_on()
+        for world in pair.worlds:
+            world.pass_time(1_000)
+        pair.answers()
 
 
 @pytest.mark.parametrize("seed", range(25))
