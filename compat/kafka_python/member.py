@@ -32,7 +32,8 @@ def main(argument: str) -> None:
     client.subscribe([topic], listener=Listener(cooperative))
     while not leave.is_set():
         try:
-            polled = client.poll(timeout_ms=100)
+            # Long, so that a rebalance rarely ends between two of them: this client would never know.
+            polled = client.poll(timeout_ms=1000)
             # Always: only by a refused commit does this client learn that it is fenced.
             client.commit_async()
         except FencedInstanceIdError as error:
