@@ -10,7 +10,8 @@ out the first time, and most of its answer is known:
                                      └──── same ────┘                                   same
 
 So only the log is asked: now, and again whenever it has grown while too little is there.
-What is not plain goes the ordinary way, by `fetch.handle`: errors, aborted transactions.
+What is not plain goes the ordinary way, by `fetch.py`: errors, aborted transactions, and what
+waits while the metadata changes.
 """
 
 from __future__ import annotations
